@@ -1,0 +1,130 @@
+"""Where a message points, what it says and how it is drawn."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from ..runtime.errors import ModelError
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of one file and the name that messages give it."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0] + [i + 1 for i, c in enumerate(self.text) if c == "\n"]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both from 1."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        start = self._starts[number - 1]
+        return self.text[start:].split("\n", 1)[0].rstrip("\r")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters `[start, end)` of a source."""
+
+    source: Source = field(repr=False)
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        return self.source.position(self.start)[0]
+
+    def __str__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding: a stable code, one sentence, the place, what led there, and the way out."""
+
+    code: str
+    message: str
+    span: Span | None = None
+    label: str = ""
+    notes: tuple[str, ...] = ()
+    help: str = ""
+    severity: Severity = "error"
+
+    def render(self, color: bool = False) -> str:
+        """The finding as text, with the source line underlined."""
+        paint = _paint if color else _plain
+        shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
+        lines = [paint(f"{self.severity}[{self.code}]", shade) + paint(f": {self.message}", "1")]
+        gutter = ""
+        if self.span is not None:
+            line, column = self.span.source.position(self.span.start)
+            gutter = " " * len(str(line))
+            text = self.span.source.line(line)
+            width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
+            text, column = _window(text, column, width)
+            width = max(1, min(width, len(text) - column + 1))
+            lines += [
+                f"{gutter}{paint('-->', '34;1')} {self.span}",
+                f"{gutter} {paint('|', '34;1')}",
+                f"{paint(str(line), '34;1')} {paint('|', '34;1')} {text}",
+                f"{gutter} {paint('|', '34;1')} {' ' * (column - 1)}{paint(('^' * width + ' ' + self.label).rstrip(), shade)}",
+            ]
+            if self.notes or self.help:
+                lines.append(f"{gutter} {paint('|', '34;1')}")
+        lines += [f"{gutter} = {note}" for note in self.notes]
+        if self.help:
+            lines.append(f"{gutter} = help: {self.help}")
+        return "\n".join(lines)
+
+
+class Refusal(Exception):
+    """What a rule without a place says no with; whoever knows the place makes it a Diagnostic."""
+
+    def __init__(self, code: str, message: str, *, label: str = "", help: str = "", notes: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.code, self.message, self.label, self.help, self.notes = code, message, label, help, notes
+
+    def at(self, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
+        return Diagnostic(self.code, self.message, span, self.label, self.notes + notes, self.help)
+
+
+def model_error(diagnostics: list[Diagnostic]) -> ModelError:
+    """The exception that carries these findings; its text is all of them, drawn."""
+    return ModelError("\n\n".join(d.render() for d in diagnostics), diagnostics)
+
+
+_WIDEST = 100
+
+
+def _window(text: str, column: int, width: int) -> tuple[str, int]:
+    """The part of a long line around a column, and the column in that part; tabs become single spaces."""
+    text = "".join(c if c.isprintable() else " " for c in text)
+    if len(text) <= _WIDEST:
+        return text, column
+    start = max(0, min(column - 1 - (_WIDEST - min(width, _WIDEST)) // 2, len(text) - _WIDEST))
+    part = text[start : start + _WIDEST]
+    if start:
+        part = "…" + part[1:]
+    if start + _WIDEST < len(text):
+        part = part[:-1] + "…"
+    return part, column - start
+
+
+def _paint(text: str, style: str) -> str:
+    return f"\033[{style}m{text}\033[0m"
+
+
+def _plain(text: str, style: str) -> str:
+    return text

@@ -1,0 +1,168 @@
+"""The kinds of attributes: what they accept from the language and how they are printed back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..diagnostics import Refusal
+from .operator import Kind
+from .types import Dim
+
+
+def _refuse(wanted: str, value: Any) -> Refusal:
+    hint = ""
+    if wanted.startswith("a whole number") and isinstance(value, float):
+        hint = "use `//` for whole division" if value != int(value) else f"write {int(value)}"
+    return Refusal("E0303", f"wanted {wanted}, got {show(value)}", help=hint)
+
+
+def show(value: Any) -> str:
+    """A value of the language as its text."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(show, value))})"
+    if isinstance(value, list):
+        return f"[{', '.join(map(show, value))}]"
+    if isinstance(value, str):
+        return value if value.isidentifier() else f'"{value}"'
+    return repr(value) if isinstance(value, int | float) else str(value)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | Dim) and not isinstance(value, bool)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: Any) -> int:
+    if not _is_whole(value):
+        raise _refuse("a whole number", value)
+    return value
+
+
+def _real(value: Any) -> float:
+    if not _is_real(value):
+        raise _refuse("a number", value)
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _refuse("`true` or `false`", value)
+    return value
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if _is_whole(value):
+        return value, value
+    if isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)):
+        return value
+    raise _refuse("a whole number or (height, width)", value)
+
+
+def _show_pair(value: tuple[int, int]) -> str:
+    return str(value[0]) if value[0] == value[1] else show(value)
+
+
+def _sides(value: Any) -> str | tuple[int, int, int, int]:
+    if value in ("same", "valid"):
+        return (0, 0, 0, 0) if value == "valid" else value
+    if _is_whole(value):
+        return value, value, value, value
+    if isinstance(value, tuple) and all(map(_is_whole, value)):
+        if len(value) == 2:
+            return value[0], value[1], value[0], value[1]
+        if len(value) == 4:
+            return value
+    raise _refuse("a number, (h, w), (top, left, bottom, right), same or valid", value)
+
+
+def _show_sides(value: str | tuple[int, int, int, int]) -> str:
+    if isinstance(value, str):
+        return value
+    top, left, bottom, right = value
+    if (top, left) == (bottom, right):
+        return _show_pair((top, left))
+    return show(value)
+
+
+def _wholes(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list | tuple) and value and all(map(_is_whole, value)):
+        return tuple(value)
+    raise _refuse("a list of whole numbers", value)
+
+
+def _reals(value: Any) -> tuple[float, ...] | float:
+    if _is_real(value):
+        return float(value)
+    if isinstance(value, list | tuple) and value and all(map(_is_real, value)):
+        return tuple(map(float, value))
+    raise _refuse("a number or a list of numbers", value)
+
+
+def _nested(value: Any) -> Any:
+    """Nested lists of numbers as nested tuples, all of one shape."""
+
+    def freeze(part: Any) -> Any:
+        if _is_real(part):
+            return float(part)
+        if not isinstance(part, list | tuple) or not part:
+            raise _refuse("nested lists of numbers", part)
+        frozen = tuple(map(freeze, part))
+        if len({_shape(f) for f in frozen}) > 1:
+            raise Refusal("E0306", "the rows of a literal weight differ in length")
+        return frozen
+
+    return None if value is None else freeze(value)
+
+
+def _shape(nested: Any) -> tuple[int, ...]:
+    return (len(nested), *_shape(nested[0])) if isinstance(nested, tuple) else ()
+
+
+def _show_nested(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_show_nested, value))}]"
+    return show(value)
+
+
+def _optional(kind: Kind) -> Kind:
+    return Kind(
+        f"{kind.wanted} or none",
+        lambda value: None if value is None else kind.accept(value),
+        lambda value: "none" if value is None else kind.show(value),
+    )
+
+
+def choice(*words: str) -> Kind:
+    """One of a few words."""
+    wanted = " or ".join(words) if len(words) < 3 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+    def accept(value: Any) -> str:
+        if value not in words:
+            raise _refuse(wanted, value)
+        return value
+
+    return Kind(wanted, accept, show)
+
+
+whole = Kind("a whole number", _whole, show)
+real = Kind("a number", _real, show)
+flag = Kind("true or false", _flag, show)
+pair = Kind("a whole number or (height, width)", _pair, _show_pair)
+sides = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _sides, _show_sides)
+wholes = Kind("a list of whole numbers", _wholes, lambda value: show(list(value)))
+reals = Kind("a number or a list of numbers", _reals, lambda v: show(list(v)) if isinstance(v, tuple) else show(v))
+literal = Kind("nested lists of numbers", _nested, _show_nested)
+whole_or_wholes = Kind(
+    "a whole number or a list of whole numbers",
+    lambda value: value if _is_whole(value) else _wholes(value),
+    lambda value: show(list(value)) if isinstance(value, tuple) else show(value),
+)
+optional_real = _optional(real)
+optional_literal = _optional(literal)

@@ -1,0 +1,210 @@
+"""The operator record: everything that an operator *means*, in one place, and the registry of them all.
+
+A record is a frozen dataclass whose fields are its attributes, so that an instance is a stage of the language: a
+recipe with its hyper-parameters bound, owning no weights. The stage list of the language, argument checks, printed
+IR, the interpreter, the reference documentation and the fuzzers are made from these records. Layouts, tiles and machine
+code are not here: they are tables of the compiler's later phases, keyed by the record's name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+
+import numpy as np
+import numpy.typing as npt
+
+from ..diagnostics import Refusal
+from .types import Size, Type
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an attribute accepts: `accept` makes a value of the language canonical or raises `Refusal`."""
+
+    wanted: str
+    accept: Callable[[Any], Any]
+    show: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Attr:
+    """One attribute of an operator. `default` may be `Derived` from the other attributes."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: Any
+    at_least: int | float | None
+
+    @property
+    def required(self) -> bool:
+        return self.default is dataclasses.MISSING
+
+    def accept(self, value: Any) -> Any:
+        """The canonical value; raises `Refusal` where it is not of this kind or too small."""
+        value = self.kind.accept(value)
+        if self.at_least is not None:
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int | float) and number < self.at_least:
+                    raise Refusal("E0305", f"`{self.name}` is {number}, but must be at least {self.at_least}")
+        return value
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A default that depends on the other attributes; `shown` is how a signature writes it."""
+
+    shown: str
+    of: Callable[[Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """A learned tensor that an operator needs. `start` says how training begins; `trained` is false for statistics."""
+
+    shape: tuple[Size, ...]
+    start: str = "zeros"
+    trained: bool = True
+
+
+class Scalar(Protocol):
+    """The words in which `Operator.scalar` is spoken: arithmetic on values whose nature is the code generator's secret.
+
+    A plain number may stand wherever a value may. `less(a, b)` is false where either is NaN; `select` picks by it.
+    """
+
+    def add(self, a: Any, b: Any) -> Any: ...
+    def sub(self, a: Any, b: Any) -> Any: ...
+    def mul(self, a: Any, b: Any) -> Any: ...
+    def div(self, a: Any, b: Any) -> Any: ...
+    def fma(self, a: Any, b: Any, c: Any) -> Any: ...
+    def less(self, a: Any, b: Any) -> Any: ...
+    def select(self, condition: Any, a: Any, b: Any) -> Any: ...
+    def sqrt(self, a: Any) -> Any: ...
+    def abs(self, a: Any) -> Any: ...
+    def exp(self, a: Any) -> Any: ...
+    def log(self, a: Any) -> Any: ...
+    def tanh(self, a: Any) -> Any: ...
+    def sigmoid(self, a: Any) -> Any: ...
+    def erf(self, a: Any) -> Any: ...
+    def round(self, a: Any) -> Any: ...
+
+
+class Operator:
+    """Base of the records.
+
+    `name` is the word of the language, `inputs` how many tensors it takes (`None`: a tuple of one or more) and
+    `outputs` how many it gives (`None`: as `infer` says). A subclass adds its attributes as fields and overrides:
+
+    - `params(*types)`: the learned tensors by role, in order of creation;
+    - `infer(*types)`: the output type (a tuple of them where `outputs` is not 1), or `Refusal`;
+    - `reference(*arrays, **params)`: NumPy, written from the definition, in the precision of the arrays given;
+    - `scalar(e, *values, **tables)`: for elementwise operators, the value of one element, spoken in the words of
+      `Scalar`; `tables(**params)` gives the numbers per channel (shape `[C]`) that it needs, computed once.
+    """
+
+    name: ClassVar[str]
+    attrs: ClassVar[tuple[Attr, ...]] = ()
+    inputs: ClassVar[int | None] = 1
+    outputs: ClassVar[int | None] = 1
+    stage: ClassVar[bool] = True  # may be written as a stage; false for what only arithmetic or declarations make
+
+    def params(self, *types: Type) -> dict[str, ParamSpec]:
+        return {}
+
+    def infer(self, *types: Type) -> Type | tuple[Type, ...]:
+        raise NotImplementedError(self.name)
+
+    def reference(self, *arrays: Array, **params: Array) -> Array | tuple[Array, ...]:
+        raise NotImplementedError(self.name)
+
+    scalar: ClassVar[Callable[..., Any] | None] = None
+
+    def tables(self, **params: Array) -> dict[str, Array]:
+        return params
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The attributes that differ from their defaults, in order; what the printer shows."""
+        values = {}
+        for spec in self.attrs:
+            value = getattr(self, spec.name)
+            default = spec.default.of(vars(self)) if isinstance(spec.default, Derived) else spec.default
+            if spec.required or value != default:
+                values[spec.name] = value
+        return values
+
+    def __str__(self) -> str:
+        shown, gap = [], False
+        for spec in self.attrs:
+            if spec.name in self.given:
+                text = spec.kind.show(getattr(self, spec.name))
+                shown.append(f"{spec.name}={text}" if gap or not spec.required else text)
+            else:
+                gap = True
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+REGISTRY: dict[str, type[Operator]] = {}
+Record = TypeVar("Record", bound=type[Operator])
+
+
+def attr(kind: Kind, doc: str, *, default: Any = dataclasses.MISSING, at_least: int | float | None = None) -> Any:
+    """A field of a record: its kind, what it means, its default and its bound."""
+    metadata = {"attr": (kind, doc, default, at_least)}
+    stored = None if isinstance(default, Derived) else default
+    return dataclasses.field(metadata=metadata, default=stored)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(attr,))
+def operator(record: Record) -> Record:
+    """Make a class a record: freeze it, read its attributes, enter it in the registry under its name."""
+    record.name = record.__dict__.get("name") or re.sub(r"(?<!^)(?=[A-Z])", "_", record.__name__).lower()
+    made = dataclass(frozen=True)(record)
+    made.attrs = tuple(Attr(f.name, *f.metadata["attr"]) for f in dataclasses.fields(made))
+    if made.name in REGISTRY:
+        raise ValueError(f"two operators are called {made.name}")
+    REGISTRY[made.name] = made
+    return made
+
+
+def bind(record: type[Operator], arguments: Mapping[str, Any]) -> Operator:
+    """The stage with these arguments (values of the language): all checked, made canonical, defaults filled in.
+
+    Raises `Refusal` for a value that does not fit; names are the caller's to check.
+    """
+    values: dict[str, Any] = {}
+    for spec in record.attrs:
+        if spec.name in arguments:
+            values[spec.name] = spec.accept(arguments[spec.name])
+        elif spec.required:
+            raise Refusal("E0206", f"`{record.name}` needs `{spec.name}`: {signature(record)}")
+        elif not isinstance(spec.default, Derived):
+            values[spec.name] = spec.default
+    for spec in record.attrs:
+        if spec.name not in values:
+            values[spec.name] = spec.default.of(values)
+    return record(**values)
+
+
+def signature(record: type[Operator]) -> str:
+    """How the stage is written, defaults included: `conv(channels, kernel, stride=1, …)`."""
+    parts = []
+    for spec in record.attrs:
+        if spec.required:
+            parts.append(spec.name)
+        else:
+            default = spec.default.shown if isinstance(spec.default, Derived) else spec.kind.show(spec.default)
+            parts.append(f"{spec.name}={default}")
+    return f"{record.name}({', '.join(parts)})" if parts else record.name
+
+
+def accumulate(dtype: npt.DTypeLike) -> npt.DTypeLike:
+    """The precision a reference computes in: that of its inputs, which the caller chose."""
+    return np.result_type(dtype, np.float32)

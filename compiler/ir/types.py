@@ -1,0 +1,240 @@
+"""Sizes and types: what is known of a tensor before it exists.
+
+A size is an `int` or a `Dim`: an integer-linear form in free letters and their floors, kept canonical so that
+`(16*H - 1)//2 + 1` *is* `8*H`. Letters stand for whole numbers of at least 1. A question about sizes that has
+no answer yet raises `Undecided`; when a model is compiled every letter but the batch `N` is bound, so none is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd, inf
+from typing import Literal, TypeAlias, get_args
+
+DType = Literal["f32", "u8", "i64"]
+DTYPES: tuple[DType, ...] = get_args(DType)
+BATCH = "N"
+
+
+class Undecided(Exception):
+    """A comparison of sizes that depends on letters still free."""
+
+    def __init__(self, question: str):
+        super().__init__(question)
+        self.question = question
+
+
+@dataclass(frozen=True)
+class Floor:
+    """`inner // by`, where it does not divide."""
+
+    inner: Dim
+    by: int
+
+    def __str__(self) -> str:
+        inner = str(self.inner)
+        return f"({inner})//{self.by}" if " " in inner or "*" in inner else f"{inner}//{self.by}"
+
+
+Atom: TypeAlias = "str | Floor"
+
+
+@dataclass(frozen=True)
+class Dim:
+    """`sum(coefficient * atom) + constant`, atoms sorted, no coefficient zero, at least one atom."""
+
+    terms: tuple[tuple[Atom, int], ...]
+    constant: int = 0
+
+    @staticmethod
+    def letter(name: str) -> Dim:
+        return Dim(((name, 1),))
+
+    def letters(self) -> set[str]:
+        inner = (atom.inner.letters() if isinstance(atom, Floor) else {atom} for atom, _ in self.terms)
+        return set().union(*inner)
+
+    def substitute(self, sizes: dict[str, int]) -> Size:
+        total: Size = self.constant
+        for atom, k in self.terms:
+            if isinstance(atom, Floor):
+                inner = atom.inner.substitute(sizes)
+                total = total + k * (inner // atom.by)
+            else:
+                total = total + k * (sizes[atom] if atom in sizes else Dim.letter(atom))
+        return total
+
+    def __add__(self, other: Size) -> Size:
+        if isinstance(other, int):
+            return Dim(self.terms, self.constant + other)
+        return _linear((*self.terms, *other.terms), self.constant + other.constant)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Size:
+        return self * -1
+
+    def __sub__(self, other: Size) -> Size:
+        return self + -other
+
+    def __rsub__(self, other: int) -> Size:
+        return -self + other
+
+    def __mul__(self, k: Size) -> Size:
+        if isinstance(k, Dim):
+            raise Undecided(f"{self} times {k}")
+        return _linear(tuple((atom, c * k) for atom, c in self.terms), self.constant * k)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, by: int) -> Size:
+        if not isinstance(by, int):
+            raise Undecided(f"{self} // {by}")
+        if by <= 0:
+            raise Undecided(f"{self} // {by}")
+        whole = _linear(tuple((atom, c // by) for atom, c in self.terms), self.constant // by)
+        rest = _linear(tuple((atom, c % by) for atom, c in self.terms), self.constant % by)
+        return whole if isinstance(rest, int) else whole + _floor(rest, by)
+
+    def __mod__(self, by: int) -> Size:
+        return self - (self // by) * by
+
+    def __rfloordiv__(self, other: int) -> Size:
+        raise Undecided(f"{other} // ({self})")
+
+    def __rmod__(self, other: int) -> Size:
+        raise Undecided(f"{other} % ({self})")
+
+    def __lt__(self, other: Size) -> bool:
+        return _decide(self - other, f"{self} < {other}", below=0)
+
+    def __le__(self, other: Size) -> bool:
+        return _decide(self - other, f"{self} <= {other}", below=1)
+
+    def __gt__(self, other: Size) -> bool:
+        return not self <= other
+
+    def __ge__(self, other: Size) -> bool:
+        return not self < other
+
+    def __str__(self) -> str:
+        text = ""
+        for atom, k in self.terms:
+            sign = " - " if k < 0 else " + "
+            factor = f"({atom})" if isinstance(atom, Floor) else atom
+            text += (sign if text else "-" if k < 0 else "") + (f"{abs(k)}*{factor}" if abs(k) != 1 else str(atom))
+        if self.constant:
+            text += (" - " if self.constant < 0 else " + ") + str(abs(self.constant))
+        return text
+
+
+Size: TypeAlias = int | Dim
+
+
+def same_size(a: Size, b: Size) -> bool:
+    """Whether two sizes are equal; raises `Undecided` where that depends on a free letter. `N` equals only itself."""
+    difference = a - b
+    if isinstance(difference, int):
+        return difference == 0
+    if BATCH in difference.letters():
+        return False
+    low, high = _range(difference)
+    if low > 0 or high < 0:
+        return False
+    raise Undecided(f"{a} = {b}")
+
+
+@dataclass(frozen=True)
+class Type:
+    """A tensor's dtype and shape; NCHW, axis 0 the batch."""
+
+    dtype: DType
+    shape: tuple[Size, ...]
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def batch(self) -> Size:
+        return self.shape[0]
+
+    @property
+    def channels(self) -> Size:
+        return self.shape[1]
+
+    @property
+    def height(self) -> Size:
+        return self.shape[2]
+
+    @property
+    def width(self) -> Size:
+        return self.shape[3]
+
+    def with_shape(self, *rest: Size) -> Type:
+        """The same dtype and batch, other sizes after it."""
+        return Type(self.dtype, (self.batch, *rest))
+
+    def with_dtype(self, dtype: DType) -> Type:
+        return Type(dtype, self.shape)
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        """The sizes after the batch, once they are numbers."""
+        return ints(self.shape[1:])
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+def ints(sizes: tuple[Size, ...]) -> tuple[int, ...]:
+    """Sizes that must be numbers by now, as numbers; raises `Undecided` otherwise."""
+    for size in sizes:
+        if not isinstance(size, int):
+            raise Undecided(f"the value of {size}")
+    return tuple(size for size in sizes if isinstance(size, int))
+
+
+def _linear(terms: tuple[tuple[Atom, int], ...], constant: int) -> Size:
+    total: dict[Atom, int] = {}
+    for atom, k in terms:
+        total[atom] = total.get(atom, 0) + k
+    kept = sorted(((a, k) for a, k in total.items() if k), key=lambda t: (isinstance(t[0], Floor), str(t[0])))
+    return Dim(tuple(kept), constant) if kept else constant
+
+
+def _floor(form: Dim, by: int) -> Size:
+    """`form // by`, all coefficients in `[0, by)`: floor((g*x + c) / (g*b)) = floor((x + floor(c/g)) / b)."""
+    g = gcd(by, *(k for _, k in form.terms))
+    form, by = Dim(tuple((a, k // g) for a, k in form.terms), form.constant // g), by // g
+    if by == 1:
+        return form
+    if len(form.terms) == 1 and form.terms[0][1] == 1 and isinstance(form.terms[0][0], Floor):
+        inner = form.terms[0][0]  # floor((floor(x/a) + c) / b) = floor((x + a*c) / (a*b))
+        return (inner.inner + inner.by * form.constant) // (inner.by * by)
+    return Dim(((Floor(form, by), 1),))
+
+
+def _range(size: Size) -> tuple[float, float]:
+    """The least and greatest value a size can take, letters being at least 1."""
+    if isinstance(size, int):
+        return size, size
+    low = high = float(size.constant)
+    for atom, k in size.terms:
+        if isinstance(atom, Floor):
+            inner = _range(atom.inner)
+            ends = [end if end in (inf, -inf) else end // atom.by for end in inner]
+        else:
+            ends = [1.0, inf]
+        low += k * ends[0] if k > 0 else k * ends[1]
+        high += k * ends[1] if k > 0 else k * ends[0]
+    return low, high
+
+
+def _decide(difference: Size, question: str, below: int) -> bool:
+    low, high = _range(difference)
+    if high < below:
+        return True
+    if low >= below:
+        return False
+    raise Undecided(question)
