@@ -66,11 +66,15 @@ class Derived:
 
 @dataclass(frozen=True)
 class ParamSpec:
-    """A learned tensor that an operator needs. `start` says how training begins; `trained` is false for statistics."""
+    """A learned tensor that an operator needs. `start` says how training begins; `trained` is false for statistics.
+
+    `data` is there where the source gives it: literal weights.
+    """
 
     shape: tuple[Size, ...]
     start: str = "zeros"
     trained: bool = True
+    data: Array | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 class Scalar(Protocol):
@@ -124,7 +128,7 @@ class Operator:
     def reference(self, *arrays: Array, **params: Array) -> Array | tuple[Array, ...]:
         raise NotImplementedError(self.name)
 
-    scalar: ClassVar[Callable[..., Any] | None] = None
+    scalar: Callable[..., Any] | None = None
 
     def tables(self, **params: Array) -> dict[str, Array]:
         return params
@@ -167,7 +171,7 @@ def operator(record: Record) -> Record:
     """Make a class a record: freeze it, read its attributes, enter it in the registry under its name."""
     record.name = record.__dict__.get("name") or re.sub(r"(?<!^)(?=[A-Z])", "_", record.__name__).lower()
     made = dataclass(frozen=True)(record)
-    made.attrs = tuple(Attr(f.name, *f.metadata["attr"]) for f in dataclasses.fields(made))
+    made.attrs = tuple(Attr(f.name, *f.metadata["attr"]) for f in dataclasses.fields(made))  # type: ignore[arg-type]
     if made.name in REGISTRY:
         raise ValueError(f"two operators are called {made.name}")
     REGISTRY[made.name] = made

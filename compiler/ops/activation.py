@@ -1,28 +1,230 @@
-"""Activations: elementwise, one value in, one value out."""
+"""Activations: elementwise, one value in, one value out.
+
+Each stands twice: `reference` is the formula of its docstring, `scalar` the same in words whose rounding stays small
+at both ends. NaN stays NaN, as in PyTorch.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..ir.operator import Array, Operator, Scalar, operator
+from ..ir.kinds import real
+from ..ir.operator import Array, ParamSpec, Scalar, attr, operator
 from ..ir.types import Type
+from .rules import Elementwise
+
+_erf = np.frompyfunc(math.erf, 1, 1)
 
 
-class Activation(Operator):
-    """Base of the operators that keep type and shape."""
+def least(e: Scalar, x: Any, bound: Any) -> Any:
+    """min(x, bound); NaN stays NaN."""
+    return e.select(e.less(bound, x), bound, x)
 
-    def infer(self, *types: Type) -> Type:
-        return types[0]
+
+def most(e: Scalar, x: Any, bound: Any) -> Any:
+    """max(x, bound); NaN stays NaN."""
+    return e.select(e.less(x, bound), bound, x)
+
+
+def _expm1(e: Scalar, x: Any) -> Any:
+    """exp(x) - 1 = tanh(x/2) * (exp(x) + 1), which does not cancel near 0."""
+    return e.mul(e.tanh(e.mul(x, 0.5)), e.add(e.exp(x), 1.0))
+
+
+def _log1p(e: Scalar, t: Any) -> Any:
+    """log(1 + t) for t >= 0: the rounding of u = 1 + t divides out in log(u) * t / (u - 1) (Kahan; HP-15C, 1982)."""
+    u = e.add(t, 1.0)
+    rounded = e.sub(u, 1.0)
+    return e.select(e.less(0.0, rounded), e.mul(e.log(u), e.div(t, rounded)), t)
+
+
+def _sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
 @operator
-class Relu(Activation):
-    """max(x, 0); NaN stays NaN."""
+class Relu(Elementwise):
+    """max(x, 0)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.maximum(arrays[0], 0)
 
     def scalar(self, e: Scalar, x: Any) -> Any:
-        return e.select(e.less(x, 0.0), 0.0, x)
+        return most(e, x, 0.0)
+
+
+@operator
+class Relu6(Elementwise):
+    """min(max(x, 0), 6) (Howard et al. 2017, arXiv 1704.04861)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        return np.clip(arrays[0], 0, 6)
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return least(e, most(e, x, 0.0), 6.0)
+
+
+@operator
+class LeakyRelu(Elementwise):
+    """x where x > 0, else a * x (Maas, Hannun & Ng 2013)."""
+
+    a: float = attr(real, "slope below zero", default=0.01)
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return np.where(x > 0, x, self.a * x)
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.select(e.less(0.0, x), x, e.mul(x, self.a))
+
+
+@operator
+class Prelu(Elementwise):
+    """x where x > 0, else weight[c] * x, with a learned slope per channel (He et al. 2015, arXiv 1502.01852)."""
+
+    def params(self, *types: Type) -> dict[str, ParamSpec]:
+        return {"weight": ParamSpec((types[0].channels,), start="0.25")}
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        slope = params["weight"].reshape(-1, *[1] * (x.ndim - 2))
+        return np.where(x > 0, x, slope * x)
+
+    def scalar(self, e: Scalar, x: Any, *, weight: Any) -> Any:
+        return e.select(e.less(0.0, x), x, e.mul(x, weight))
+
+
+@operator
+class Elu(Elementwise):
+    """x where x > 0, else exp(x) - 1 (Clevert, Unterthiner & Hochreiter 2015, arXiv 1511.07289)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return np.where(x > 0, x, np.expm1(x))
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.select(e.less(0.0, x), x, _expm1(e, x))
+
+
+@operator
+class Selu(Elementwise):
+    """scale * (x where x > 0, else alpha * (exp(x) - 1)) (Klambauer et al. 2017, arXiv 1706.02515)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(x))
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        below = e.mul(_expm1(e, x), _SELU_SCALE * _SELU_ALPHA)
+        return e.select(e.less(0.0, x), e.mul(x, _SELU_SCALE), below)
+
+
+# The fixed point of mean 0 and variance 1; the paper's equation 14.
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+@operator
+class Gelu(Elementwise):
+    """x * (1 + erf(x / sqrt(2))) / 2, not its tanh approximation (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return x * (1 + np.asarray(_erf(x / math.sqrt(2)), x.dtype)) / 2
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.mul(e.mul(x, 0.5), e.add(e.erf(e.mul(x, math.sqrt(0.5))), 1.0))
+
+
+@operator
+class Silu(Elementwise):
+    """x * sigmoid(x), also called swish (Elfwing, Uchibe & Doya 2017, arXiv 1702.03118)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return x * _sigmoid(x)
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.mul(x, e.sigmoid(x))
+
+
+@operator
+class Mish(Elementwise):
+    """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return x * np.tanh(_softplus(x))
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        """With w = exp(x) and n = w * (w + 2), tanh(log(1 + w)) is n / (n + 2): 1 in float32 from x = 20 on."""
+        w = e.exp(least(e, x, 20.0))
+        n = e.mul(w, e.add(w, 2.0))
+        return e.mul(x, e.div(n, e.add(n, 2.0)))
+
+
+@operator
+class Sigmoid(Elementwise):
+    """1 / (1 + exp(-x))."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        return _sigmoid(arrays[0])
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.sigmoid(x)
+
+
+@operator
+class Tanh(Elementwise):
+    """tanh(x)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        return np.tanh(arrays[0])
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.tanh(x)
+
+
+@operator
+class Softplus(Elementwise):
+    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) (Dugas et al. 2000)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        return _softplus(arrays[0])
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.add(most(e, x, 0.0), _log1p(e, e.exp(e.sub(0.0, e.abs(x)))))
+
+
+@operator
+class Hardsigmoid(Elementwise):
+    """min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        return np.clip(arrays[0] + 3, 0, 6) / 6
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return _hardsigmoid(e, x)
+
+
+@operator
+class Hardswish(Elementwise):
+    """x * min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        (x,) = arrays
+        return x * np.clip(x + 3, 0, 6) / 6
+
+    def scalar(self, e: Scalar, x: Any) -> Any:
+        return e.mul(x, _hardsigmoid(e, x))
+
+
+def _hardsigmoid(e: Scalar, x: Any) -> Any:
+    return e.mul(least(e, most(e, e.add(x, 3.0), 0.0), 6.0), 1 / 6)

@@ -1,0 +1,56 @@
+"""What training makes small. Each gives one number without axes: the mean over all that it compares."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..diagnostics import Refusal
+from ..ir.operator import Array, Operator, operator
+from ..ir.types import Type
+from .rules import axis_name, first_difference, want_real
+from .softmax import LogSoftmax
+
+
+def _want_equal(op: Operator, a: Type, b: Type, shape: Type) -> None:
+    """Refuse unless `a`, seen as `shape`, and `b` have equal sizes."""
+    axis = first_difference(shape.shape, b.shape) if shape.rank == b.rank else None
+    if axis is not None or shape.rank != b.rank:
+        where = f"{shape.rank} and {b.rank} axes" if axis is None else axis_name(axis, b.rank)
+        raise Refusal("E0302", f"{op.name} cannot compare {a} and {b}", label=where)
+
+
+@operator
+class CrossEntropy(Operator):
+    """mean of -log(softmax(scores)[label]): scores [N, C, ...], labels [N, ...] of i64, classes on axis 1."""
+
+    inputs = 2
+
+    def infer(self, *types: Type) -> Type:
+        scores, labels = types
+        want_real(self, scores)
+        if labels.dtype != "i64":
+            raise Refusal("E0304", f"cross_entropy wants i64 labels, got {labels}", label=labels.dtype)
+        _want_equal(self, scores, labels, Type("i64", (*scores.shape[:1], *scores.shape[2:])))
+        return Type("f32", ())
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        scores, labels = arrays
+        logs = LogSoftmax().reference(scores)
+        return -np.take_along_axis(logs, labels[:, None], axis=1).mean(keepdims=False)
+
+
+@operator
+class Mse(Operator):
+    """mean of (a - b)^2."""
+
+    inputs = 2
+
+    def infer(self, *types: Type) -> Type:
+        a, b = types
+        want_real(self, a, b)
+        _want_equal(self, a, b, a)
+        return Type("f32", ())
+
+    def reference(self, *arrays: Array, **params: Array) -> Array:
+        a, b = arrays
+        return np.square(a - b).mean()
