@@ -1,0 +1,148 @@
+"""`Scalar` in vectors: elementwise arithmetic, and the transcendental functions as polynomials of our own.
+
+LLVM's `exp` and kin become a library call for each element; these stay in registers. Coefficients are minimax fits in the
+manner of Cephes (Moshier 1989); every function keeps NaN and takes its limits at the infinities.
+"""
+
+from __future__ import annotations
+
+from math import log2, sqrt
+from typing import TypeAlias
+
+from .emit import Emitter
+
+Operand: TypeAlias = "str | float | int"
+
+_LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; n * HIGH is exact for |n| < 2**11
+_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_LOG = (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+    -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+_TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
+_ROUND = 12582912.0  # 1.5 * 2**23: adding it rounds a float below 2**22 to a whole number
+
+
+class Arithmetic:
+    """The words of `ir.operator.Scalar` on registers of floats."""
+
+    def __init__(self, e: Emitter):
+        self.e = e
+        self._ints = f"<{e.lanes} x i32>"
+        self._bools = f"<{e.lanes} x i1>"
+
+    def _value(self, a: Operand) -> str:
+        return a if isinstance(a, str) else self.e.constant(a)
+
+    def _binary(self, name: str, a: Operand, b: Operand) -> str:
+        return self.e.set(f"{name} {self.e.vector} {self._value(a)}, {self._value(b)}")
+
+    def _unary(self, name: str, a: Operand) -> str:
+        vector = self.e.vector
+        return self.e.intrinsic(vector, f"llvm.{name}.v{self.e.lanes}f32", [(vector, self._value(a))])
+
+    def add(self, a: Operand, b: Operand) -> str:
+        return self._binary("fadd", a, b)
+
+    def sub(self, a: Operand, b: Operand) -> str:
+        return self._binary("fsub", a, b)
+
+    def mul(self, a: Operand, b: Operand) -> str:
+        return self._binary("fmul", a, b)
+
+    def div(self, a: Operand, b: Operand) -> str:
+        return self._binary("fdiv", a, b)
+
+    def fma(self, a: Operand, b: Operand, c: Operand) -> str:
+        return self.e.fma(self._value(a), self._value(b), self._value(c))
+
+    def less(self, a: Operand, b: Operand) -> str:
+        return self._binary("fcmp olt", a, b)
+
+    def select(self, condition: str, a: Operand, b: Operand) -> str:
+        vector = self.e.vector
+        return self.e.set(f"select {self._bools} {condition}, {vector} {self._value(a)}, {vector} {self._value(b)}")
+
+    def sqrt(self, a: Operand) -> str:
+        return self._unary("sqrt", a)
+
+    def abs(self, a: Operand) -> str:
+        return self._unary("fabs", a)
+
+    def round(self, a: Operand) -> str:
+        """To the nearest whole number, ties to even; below 2**22 by magic number, beyond there is nothing to round."""
+        value = self._value(a)
+        shifted = self.sub(self.add(self.abs(value), _ROUND), _ROUND)
+        signed = self._copysign(shifted, value)
+        return self.select(self.less(self.abs(value), 4194304.0), signed, value)
+
+    def _copysign(self, size: str, sign: str) -> str:
+        vector = self.e.vector
+        name = f"llvm.copysign.v{self.e.lanes}f32"
+        return self.e.intrinsic(vector, name, [(vector, size), (vector, sign)])
+
+    def _polynomial(self, x: str, coefficients: tuple[float, ...]) -> str:
+        """Horner's rule, highest power first."""
+        total = self._value(coefficients[0])
+        for c in coefficients[1:]:
+            total = self.fma(total, x, c)
+        return total
+
+    def _power_of_two(self, whole: str) -> str:
+        """2**n for whole n (as floats) in [-126, 127], made in the exponent bits."""
+        e, ints = self.e, self._ints
+        n = e.set(f"fptosi {e.vector} {whole} to {ints}")
+        biased = e.set(f"add {ints} {n}, splat (i32 127)")
+        bits = e.set(f"shl {ints} {biased}, splat (i32 23)")
+        return e.set(f"bitcast {ints} {bits} to {e.vector}")
+
+    def exp(self, a: Operand) -> str:
+        """e**x. x = n ln 2 + r, |r| <= ln 2 / 2; the power in two halves, so that denormal results come out."""
+        x = self._value(a)
+        inside = self.select(self.less(x, 89.0), x, 89.0)
+        inside = self.select(self.less(-104.0, inside), inside, -104.0)
+        n = self.sub(self.fma(inside, log2(2.718281828459045), _ROUND), _ROUND)
+        r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, inside))
+        p = self.fma(self.mul(self._polynomial(r, _EXP), r), r, self.add(r, 1.0))
+        half = self.sub(self.fma(n, 0.5, _ROUND), _ROUND)
+        y = self.mul(self.mul(p, self._power_of_two(half)), self._power_of_two(self.sub(n, half)))
+        return self.select(self.e.set(f"fcmp uno {self.e.vector} {x}, {x}"), x, y)
+
+    def log(self, a: Operand) -> str:
+        """Natural logarithm; -inf at 0, NaN below."""
+        e, ints, x = self.e, self._ints, self._value(a)
+        tiny = self.less(x, 1.1754943508222875e-38)
+        scaled = self.select(tiny, self.mul(x, 8388608.0), x)  # denormals: by 2**23 into the normal range
+        bits = e.set(f"bitcast {e.vector} {scaled} to {ints}")
+        exponent = e.set(f"ashr {ints} {bits}, splat (i32 23)")
+        exponent = e.set(f"sub {ints} {exponent}, splat (i32 126)")
+        n = e.set(f"sitofp {ints} {exponent} to {e.vector}")
+        n = self.select(tiny, self.sub(n, 23.0), n)
+        fraction = e.set(f"and {ints} {bits}, splat (i32 8388607)")
+        fraction = e.set(f"or {ints} {fraction}, splat (i32 1056964608)")
+        m = e.set(f"bitcast {ints} {fraction} to {e.vector}")  # in [0.5, 1)
+        small = self.less(m, sqrt(0.5))
+        m = self.sub(self.select(small, self.add(m, m), m), 1.0)
+        n = self.select(small, self.sub(n, 1.0), n)
+        square = self.mul(m, m)
+        y = self.mul(self.mul(self._polynomial(m, _LOG), m), square)
+        y = self.fma(n, _LN2_LOW, y)
+        y = self.fma(square, -0.5, y)
+        y = self.fma(n, _LN2_HIGH, self.add(m, y))
+        infinite = float("inf")
+        y = self.select(self.less(x, infinite), y, x)  # +inf and NaN stay
+        y = self.select(e.set(f"fcmp oeq {e.vector} {x}, zeroinitializer"), -infinite, y)
+        return self.select(self.less(x, 0.0), float("nan"), y)
+
+    def tanh(self, a: Operand) -> str:
+        """An odd polynomial near 0, where 1 - 2/(e**2x + 1) would cancel."""
+        x = self._value(a)
+        size = self.abs(x)
+        far = self.sub(1.0, self.div(2.0, self.add(self.exp(self.add(size, size)), 1.0)))
+        square = self.mul(x, x)
+        near = self.fma(self.mul(self._polynomial(square, _TANH), square), size, size)
+        return self._copysign(self.select(self.less(size, 0.625), near, far), x)
+
+    def sigmoid(self, a: Operand) -> str:
+        """1 / (1 + e**-x)"""
+        return self.div(1.0, self.add(1.0, self.exp(self.sub(0.0, a))))

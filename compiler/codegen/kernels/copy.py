@@ -1,0 +1,42 @@
+"""From one layout to another, channel by channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..emit import Emitter, Int
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Moves channels between planar and blocked tensors, at any offset. Its two sides are told apart by their lanes:
+    1 for planar, a register's worth for blocked; neighbours in a row are that many floats apart."""
+
+    source_lanes: int
+    target_lanes: int
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (
+            "@input", "@output", "channels", "rows", "columns",
+            "input_first", "input_plane", "input_row", "output_first", "output_plane", "output_row",
+        )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.mul_int(a["channels"], a["rows"]))
+            with e.loop("unit", hi, start=lo) as unit:
+                channel = e.div_int(unit, a["rows"])
+                row = e.sub_int(unit, e.mul_int(channel, a["rows"]))
+                source = self._row(e, a, "input", self.source_lanes, channel, row)
+                target = self._row(e, a, "output", self.target_lanes, channel, row)
+                with e.loop("column", a["columns"]) as x:
+                    value = e.load_float(e.at(source, e.mul_int(x, 4 * self.source_lanes)))
+                    e.store_float(value, e.at(target, e.mul_int(x, 4 * self.target_lanes)))
+
+    def _row(self, e: Emitter, a: dict[str, str], side: str, lanes: int, channel: Int, row: Int) -> str:
+        channel = e.add_int(channel, a[f"{side}_first"])
+        block = e.div_int(channel, lanes)
+        lane = e.sub_int(channel, e.mul_int(block, lanes))
+        plane = e.at(a[side], e.mul_int(block, a[f"{side}_plane"]))
+        return e.at(e.at(plane, e.mul_int(row, a[f"{side}_row"])), e.mul_int(lane, 4))

@@ -1,0 +1,101 @@
+"""What happens to a vector of results before it is stored: the elementwise tail of a fused region.
+
+A chain of links, each an operator with a `scalar` rule. Its operands are earlier results, tensors of the output's shape
+read at the same place, or tensors with one number a channel. Its per-channel tables (bias, scale, slope) lie beside
+one another in memory: `[block][table][lane]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ...ir.operator import Operator
+from ..arithmetic import Arithmetic
+from ..emit import Emitter, Int
+
+
+@dataclass(frozen=True)
+class Operand:
+    """`result 0` is the anchor's value, `result k` that of link k; `tensor` and `channel` are extra inputs by number."""
+
+    kind: Literal["result", "tensor", "channel"]
+    index: int
+
+
+@dataclass(frozen=True)
+class Link:
+    op: Operator
+    operands: tuple[Operand, ...]
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """Part of a kernel's key: kernels with equal epilogues share code. With `bias`, table 0 is added first."""
+
+    links: tuple[Link, ...] = ()
+    extras: tuple[Literal["tensor", "channel"], ...] = ()
+    bias: bool = False
+
+    @property
+    def tables(self) -> int:
+        return self.bias + sum(len(link.tables) for link in self.links)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        each = ("@extra{}", "extra{}_plane", "extra{}_row")
+        names = (name.format(i) for i in range(len(self.extras)) for name in each)
+        return (*(("@tables",) if self.tables else ()), *names)
+
+
+class Tail:
+    """The epilogue along one output row, for channel blocks counted from `first`."""
+
+    def __init__(self, e: Emitter, epilogue: Epilogue, a: Mapping[str, str], first: Int, row: Int):
+        self.e, self.epilogue, self.a = e, epilogue, a
+        self._tables = e.at(a["tables"], e.mul_int(first, self._tables_pitch)) if epilogue.tables else ""
+        self._extras = []
+        for i, kind in enumerate(epilogue.extras):
+            base = e.at(a[f"extra{i}"], e.mul_int(first, a[f"extra{i}_plane"]))
+            self._extras.append(base if kind == "channel" else e.at(base, e.mul_int(row, a[f"extra{i}_row"])))
+
+    @property
+    def _tables_pitch(self) -> int:
+        return self.epilogue.tables * self.e.target.vector_bytes
+
+    def block(self, number: Int, x: Int) -> Block:
+        """One channel block from pixel `x` on: what its pixels share is loaded here."""
+        e, size = self.e, self.e.target.vector_bytes
+        base = e.at(self._tables, e.mul_int(number, self._tables_pitch)) if self.epilogue.tables else ""
+        tables = [e.load(base, t * size) for t in range(self.epilogue.tables)]
+        extras = []
+        for i, kind in enumerate(self.epilogue.extras):
+            plane = e.at(self._extras[i], e.mul_int(self.a[f"extra{i}_plane"], number))
+            extras.append(e.load(plane) if kind == "channel" else e.at(plane, e.mul_int(x, size)))
+        return Block(e, self.epilogue, tables, extras)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Tables and one-a-channel operands as registers, other operands as addresses of their first pixel."""
+
+    e: Emitter
+    epilogue: Epilogue
+    tables: list[str]
+    extras: list[str]
+
+    def finish(self, value: str, pixel: int) -> str:
+        """The chain applied to the vector of one pixel, counted from the block's first."""
+        e, words, tables = self.e, Arithmetic(self.e), iter(self.tables)
+        results = [words.add(value, next(tables)) if self.epilogue.bias else value]
+        for link in self.epilogue.links:
+            values = [results[o.index] if o.kind == "result" else self._extra(o, pixel) for o in link.operands]
+            assert link.op.scalar is not None
+            results.append(link.op.scalar(words, *values, **{name: next(tables) for name in link.tables}))
+        return results[-1]
+
+    def _extra(self, operand: Operand, pixel: int) -> str:
+        where = self.extras[operand.index]
+        return where if operand.kind == "channel" else self.e.load(where, pixel * self.e.target.vector_bytes)

@@ -1,0 +1,50 @@
+"""Images as users have them, `u8` or `f32` in NCHW order, into the arena: planar, with a rim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..arithmetic import Arithmetic
+from ..emit import Emitter
+from .epilogue import Epilogue
+
+
+@dataclass(frozen=True)
+class Image:
+    """Converts, applies a chain of one-input operators, and leaves room for the rim. Vectors run along the row, so the
+    chain's tables are `[channel][table]` here, a number each."""
+
+    dtype: Literal["u8", "f32"]
+    epilogue: Epilogue
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (
+            "@input", "@output", "channels", "rows", "columns", "output_plane", "output_row",
+            *self.epilogue.arguments,
+        )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        words, width = Arithmetic(e), 1 if self.dtype == "u8" else 4
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.mul_int(a["channels"], a["rows"]))
+            with e.loop("unit", hi, start=lo) as unit:
+                channel = e.div_int(unit, a["rows"])
+                row = e.sub_int(unit, e.mul_int(channel, a["rows"]))
+                source = e.at(a["input"], e.mul_int(e.mul_int(unit, a["columns"]), width))
+                target = e.at(e.at(a["output"], e.mul_int(channel, a["output_plane"])), e.mul_int(row, a["output_row"]))
+                tables = [self._number(e, a, channel, t) for t in range(self.epilogue.tables)]
+                with e.loop("column", a["columns"], step=e.lanes) as x:
+                    mask = e.mask(e.min_int(e.sub_int(a["columns"], x), e.lanes))
+                    where = e.at(source, e.mul_int(x, width))
+                    value = e.load_bytes(where, mask) if self.dtype == "u8" else e.load_masked(where, mask)
+                    numbers = iter(tables)
+                    for link in self.epilogue.links:
+                        assert link.op.scalar is not None
+                        value = link.op.scalar(words, value, **{name: next(numbers) for name in link.tables})
+                    e.store_masked(value, e.at(target, e.mul_int(x, 4)), mask)
+
+    def _number(self, e: Emitter, a: dict[str, str], channel: str, table: int) -> str:
+        where = e.at(a["tables"], e.mul_int(channel, 4 * self.epilogue.tables))
+        return e.splat(e.load_float(where, 4 * table))

@@ -1,0 +1,84 @@
+"""Local response normalization: each channel by the energy of its neighbours, in blocked layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..arithmetic import Arithmetic
+from ..emit import Emitter, Int
+from .epilogue import Epilogue, Tail
+
+
+@dataclass(frozen=True)
+class Lrn:
+    """x / (k + alpha / size * sum of squares over `size` channels around) ** beta.
+
+    Neighbours that lie in another block come from it by a shift over the block's border; `size` is at most a block.
+    """
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+    epilogue: Epilogue
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (
+            "@input", "@output", "blocks", "rows", "columns", "channels",
+            "input_plane", "input_row", "output_plane", "output_row",
+            *self.epilogue.arguments,
+        )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        size = e.target.vector_bytes
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
+            with e.loop("unit", hi, start=lo) as unit:
+                block = e.div_int(unit, a["rows"])
+                row = e.sub_int(unit, e.mul_int(block, a["rows"]))
+                source = e.at(e.at(a["input"], e.mul_int(block, a["input_plane"])), e.mul_int(row, a["input_row"]))
+                target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
+                # Lanes past the last channel hold anything, and blocks past the ends do not exist: both count as zero.
+                here = e.sub_int(a["channels"], e.mul_int(block, e.lanes))
+                masks = [e.mask(e.add_int(here, (1 - d) * e.lanes)) for d in range(3)]
+                first, last = e.compare("eq", block, 0), e.compare("sle", here, e.lanes)
+                back = e.choose(first, "i64", 0, e.sub_int(0, a["input_plane"]))
+                on = e.choose(last, "i64", 0, a["input_plane"])
+                tail = Tail(e, self.epilogue, a, block, row)
+                with e.loop("column", a["columns"]) as x:
+                    where = e.at(source, e.mul_int(x, size))
+                    squares = [
+                        self._square(e, e.at(where, back), masks[0], first),
+                        self._square(e, where, masks[1], None),
+                        self._square(e, e.at(where, on), masks[2], last),
+                    ]
+                    value = self._value(e, e.load(where), self._energy(e, squares))
+                    e.store(tail.block(0, x).finish(value, 0), e.at(target, e.mul_int(x, size)))
+
+    def _square(self, e: Emitter, where: str, mask: str, missing: str | None) -> str:
+        value = e.choose_lanes(mask, e.load(where), "zeroinitializer")
+        square = e.set(f"fmul {e.vector} {value}, {value}")
+        return square if missing is None else e.choose(missing, e.vector, "zeroinitializer", square)
+
+    def _energy(self, e: Emitter, squares: list[str]) -> str:
+        """The sum of the squares from `size // 2` channels before to `(size - 1) // 2` after."""
+        before, here, after = squares
+        total, lanes = "zeroinitializer", e.lanes
+        for shift in range(-(self.size // 2), (self.size - 1) // 2 + 1):
+            if shift < 0:
+                moved = e.pick(before, here, [lanes + shift + i for i in range(lanes)])
+            elif shift > 0:
+                moved = e.pick(here, after, [shift + i for i in range(lanes)])
+            else:
+                moved = here
+            total = e.set(f"fadd {e.vector} {total}, {moved}")
+        return total
+
+    def _value(self, e: Emitter, x: str, energy: str) -> str:
+        words = Arithmetic(e)
+        base = words.fma(energy, self.alpha / self.size, self.k)
+        if self.beta == 0.75:  # the classic: two square roots instead of a logarithm and a power
+            root = words.sqrt(base)
+            return words.div(x, words.mul(root, words.sqrt(root)))
+        return words.mul(x, words.exp(words.mul(words.log(base), -self.beta)))

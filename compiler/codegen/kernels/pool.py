@@ -1,0 +1,125 @@
+"""Pooling over windows that are cut off at the image's edge, a vector of channels at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..emit import Emitter, Int, Var
+from .epilogue import Epilogue, Tail
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Maximum or mean of windows. `step` input pixels lie between outputs of a row.
+
+    Outputs from `inner_start` to `inner_stop` have whole windows in their row and are made `pixels` at a time; the others
+    one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad` the mean
+    divides by what lies in the padded image, else by what lies in the image.
+    """
+
+    kind: Literal["max", "mean"]
+    pixels: int
+    step: int
+    adaptive: bool
+    count_pad: bool
+    epilogue: Epilogue
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (
+            "@input", "@output",
+            "blocks", "rows", "columns", "inner_start", "inner_stop",
+            "input_height", "input_width", "kernel_height", "kernel_width", "stride_height",
+            "dilation_height", "dilation_width", "pad_top", "pad_left", "pad_bottom", "pad_right",
+            "input_plane", "input_row", "output_plane", "output_row",
+            *self.epilogue.arguments,
+        )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
+            with e.loop("unit", hi, start=lo) as unit:
+                block = e.div_int(unit, a["rows"])
+                row = e.sub_int(unit, e.mul_int(block, a["rows"]))
+                source = e.at(a["input"], e.mul_int(block, a["input_plane"]))
+                target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
+                tail = Tail(e, self.epilogue, a, block, row)
+                down = self._reach(e, a, row, "height", a["stride_height"])
+                with e.loop("left", a["inner_start"]) as x:
+                    self._pixels(e, a, source, target, tail, down, x, 1)
+                if self.pixels > 1:
+                    with e.loop("inner", a["inner_stop"], start=a["inner_start"], step=self.pixels) as x:
+                        self._pixels(e, a, source, target, tail, down, x, self.pixels)
+                with e.loop("right", a["columns"], start=a["inner_stop"]) as x:
+                    self._pixels(e, a, source, target, tail, down, x, 1)
+
+    def _reach(self, e: Emitter, a: dict[str, str], out: Int, axis: str, stride: Int) -> tuple[str, str, str]:
+        """Along one axis: the first tap inside the image, how many taps are, and by how many to divide."""
+        size, before = a[f"input_{axis}"], a["pad_top" if axis == "height" else "pad_left"]
+        after, kernel = a["pad_bottom" if axis == "height" else "pad_right"], a[f"kernel_{axis}"]
+        if self.adaptive:
+            parts = a["rows" if axis == "height" else "columns"]
+            first = e.div_int(e.mul_int(out, size), parts)
+            past = e.mul_int(e.add_int(out, 1), size)
+            past = e.div_int(e.add_int(past, e.sub_int(parts, 1)), parts)
+            count = e.sub_int(past, first)
+            return first, count, count
+        dilation = a[f"dilation_{axis}"]
+        start = e.sub_int(e.mul_int(out, stride), before)
+        # Taps before the image are skipped whole dilations at a time.
+        skipped = e.max_int(e.sub_int(0, start), 0)
+        skipped = e.div_int(e.add_int(skipped, e.sub_int(dilation, 1)), dilation)
+        first = e.add_int(start, e.mul_int(skipped, dilation))
+        room = e.max_int(e.sub_int(size, first), 0)
+        fits = e.div_int(e.add_int(room, e.sub_int(dilation, 1)), dilation)
+        count = e.min_int(fits, e.sub_int(kernel, skipped))
+        if self.count_pad:
+            padded_end = e.add_int(size, after)
+            return first, count, e.min_int(kernel, e.sub_int(padded_end, start))
+        return first, count, count
+
+    def _pixels(
+        self,
+        e: Emitter,
+        a: dict[str, str],
+        source: str,
+        target: str,
+        tail: Tail,
+        down: tuple[str, str, str],
+        x: Int,
+        n: int,
+    ) -> None:
+        """`n` neighbouring outputs; more than one only where all windows are whole in their row."""
+        size = e.target.vector_bytes
+        top, high, divide_rows = down
+        left, wide, divide_columns = self._reach(e, a, x, "width", self.step)
+        corner = e.at(e.at(source, e.mul_int(top, a["input_row"])), e.mul_int(left, size))
+        distance = 1 if self.adaptive else a["dilation_width"]
+        rows = 1 if self.adaptive else a["dilation_height"]
+        axes = [
+            ("kh", high, e.mul_int(a["input_row"], rows)),
+            ("kw", wide, e.mul_int(distance, size) if isinstance(distance, str) else size),
+        ]
+        start = e.constant(float("-inf")) if self.kind == "max" else "zeroinitializer"
+        values = [Var(e.vector, start) for _ in range(n)]
+        with e.walk(corner, axes, values) as tap:
+            for p, value in enumerate(values):
+                value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
+        shared, out = tail.block(0, x), e.at(target, e.mul_int(x, size))
+        divisor = None
+        if self.kind == "mean":
+            count = e.mul_int(divide_rows, divide_columns)
+            divisor = e.splat(e.set(f"sitofp i64 {count} to float"))
+        for p, value in enumerate(values):
+            result = value.value if divisor is None else e.set(f"fdiv {e.vector} {value.value}, {divisor}")
+            e.store(shared.finish(result, p), out, p * size)
+
+    def _take(self, e: Emitter, so_far: str, tap: str) -> str:
+        if self.kind == "mean":
+            return e.set(f"fadd {e.vector} {so_far}, {tap}")
+        bools = f"<{e.lanes} x i1>"
+        larger = e.set(f"fcmp ogt {e.vector} {so_far}, {tap}")
+        taken = e.set(f"select {bools} {larger}, {e.vector} {so_far}, {e.vector} {tap}")  # the tap, if either is NaN
+        lost = e.set(f"fcmp uno {e.vector} {so_far}, {so_far}")
+        return e.set(f"select {bools} {lost}, {e.vector} {so_far}, {e.vector} {taken}")

@@ -1,0 +1,44 @@
+"""LLVM IR text to an object file."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import llvmlite.binding as llvm
+
+from ...runtime.errors import InternalError
+from ..schedule.target import Target
+
+
+@lru_cache
+def _initialize() -> None:
+    """Once per process. LLVM's machine scheduler causes spills that cost a quarter of the speed (performance.md,
+    finding 1), so it is off; the option holds for every user of LLVM in this process."""
+    llvm.set_option("", "-enable-misched=false")
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+
+
+def _machine(target: Target) -> llvm.TargetMachine:
+    _initialize()
+    triple = llvm.Target.from_triple(llvm.get_process_triple())
+    return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small")
+
+
+def _parse(ir: str) -> llvm.ModuleRef:
+    try:
+        module = llvm.parse_assembly(ir)
+        module.verify()
+    except RuntimeError as error:
+        raise InternalError(f"LLVM rejects the code that was generated: {error}") from error
+    return module
+
+
+def object_of(ir: str, target: Target) -> bytes:
+    """Machine code for a module, as a relocatable object. No IR passes: kernels are written as they should run."""
+    return _machine(target).emit_object(_parse(ir))
+
+
+def assembly_of(ir: str, target: Target) -> str:
+    return _machine(target).emit_assembly(_parse(ir))
