@@ -148,14 +148,14 @@ def choice(*words: str) -> Kind:
             raise _refuse(wanted, value)
         return value
 
-    return Kind(wanted, accept, show)
+    return Kind(wanted, accept, show, words)
 
 
 whole = Kind("a whole number", _whole, show)
 real = Kind("a number", _real, show)
 flag = Kind("true or false", _flag, show)
 pair = Kind("a whole number or (height, width)", _pair, _show_pair)
-sides = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _sides, _show_sides)
+sides = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _sides, _show_sides, ("same", "valid"))
 wholes = Kind("a list of whole numbers", _wholes, lambda value: show(list(value)))
 reals = Kind("a number or a list of numbers", _reals, lambda v: show(list(v)) if isinstance(v, tuple) else show(v))
 literal = Kind("nested lists of numbers", _nested, _show_nested)

@@ -25,11 +25,15 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What an attribute accepts: `accept` makes a value of the language canonical or raises `Refusal`."""
+    """What an attribute accepts: `accept` makes a value of the language canonical or raises `Refusal`.
+
+    `words` are those that it gives a meaning to; the language predeclares them.
+    """
 
     wanted: str
     accept: Callable[[Any], Any]
     show: Callable[[Any], str]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
