@@ -26,7 +26,7 @@ def want_image(op: Operator, x: Type) -> None:
 def want_axis(op: Operator, axis: int, x: Type) -> None:
     """Refuse an axis that the tensor does not have; the batch is none to choose."""
     if axis >= x.rank:
-        there = "only the batch" if x.rank < 2 else "1" if x.rank == 2 else f"1 to {x.rank - 1}"
+        there = "only the batch" if x.rank < 2 else "only axis 1" if x.rank == 2 else f"axes 1 to {x.rank - 1}"
         raise Refusal("E0310", f"{op.name} wants axis {axis}, but {x} has {there}")
 
 

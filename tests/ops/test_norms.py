@@ -4,6 +4,8 @@ import statistics
 
 import numpy as np
 import pytest
+from cnnc.compiler.ir.operator import REGISTRY, bind
+from cnnc.compiler.ir.types import Type
 from numpy.testing import assert_allclose
 
 EPS = 0.01
@@ -75,9 +77,6 @@ def test_lrn_divides_alpha_by_its_size(apply, x, size):
 
 
 def test_running_statistics_are_not_trained():
-    from cnnc.compiler.ir.operator import REGISTRY, bind
-    from cnnc.compiler.ir.types import Type
-
     specs = bind(REGISTRY["batchnorm"], {}).params(Type("f32", (1, 4, 2, 2)))
     assert [(role, spec.start, spec.trained) for role, spec in specs.items()] == [
         ("weight", "ones", True),

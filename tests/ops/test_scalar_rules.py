@@ -3,13 +3,12 @@
 import math
 from typing import Any
 
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import Type
+from numpy.testing import assert_allclose
 
 
 class Spoken:
@@ -66,9 +65,12 @@ class Spoken:
 
 CHANNELS = 3
 ODD_NUMBERS = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e-30, -1e-30, 3.0, -3.0, 6.0, 20.0, -20.0, 90.0, -90.0, 255.5]
+PLAIN = """
+    relu relu6 leaky_relu prelu elu selu gelu silu mish sigmoid tanh softplus hardsigmoid hardswish
+    sqrt abs exp log batchnorm add mul sub div to_u8
+"""
 STAGES: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in "relu relu6 prelu elu selu gelu silu mish sigmoid tanh softplus hardsigmoid".split()),
-    *((name, {}) for name in "leaky_relu hardswish sqrt abs exp log batchnorm add mul sub div to_u8".split()),
+    *((name, {}) for name in PLAIN.split()),
     ("leaky_relu", {"a": -0.5}),
     ("clip", {"low": -1.5, "high": 2}),
     ("threshold", {"t": 3}),
@@ -126,4 +128,6 @@ def test_a_scalar_rule_rounds_well_in_single_precision(name, attributes):
     reference, spoken = stated(name, attributes, np.float32)
     ulp = 2.0**-23
     absolute = 1e-6 if name in ("batchnorm", "normalize") else 4 * ulp if name == "gelu" else 1e-37  # 1 + erf cancels
-    assert_allclose(spoken, reference.astype(np.float32), rtol=8 * ulp, atol=absolute)
+    with np.errstate(over="ignore"):
+        reference = reference.astype(np.float32)
+    assert_allclose(spoken, reference, rtol=8 * ulp, atol=absolute)

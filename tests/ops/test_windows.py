@@ -107,7 +107,9 @@ def naive_transposed(x, w, b, stride, pad, output_pad, dilation, groups):
 def test_conv_transpose_is_its_formula(apply, rng, kernel, stride, output_pad, pad, dilation, groups):
     x, w, b = rng.normal(size=(2, 4, 4, 3)), rng.normal(size=(4, 6 // groups, *kernel)), rng.normal(size=6)
     attributes = {"stride": stride, "pad": pad, "output_pad": output_pad, "dilation": dilation}
-    got = apply("conv_transpose", x, params={"weight": w, "bias": b}, channels=6, kernel=kernel, groups=groups, **attributes)
+    got = apply(
+        "conv_transpose", x, params={"weight": w, "bias": b}, channels=6, kernel=kernel, groups=groups, **attributes
+    )
     assert_allclose(got, naive_transposed(x, w, b, stride, pad, output_pad, dilation, groups), atol=1e-12)
 
 
