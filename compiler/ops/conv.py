@@ -274,7 +274,7 @@ class ConvTranspose(Operator):
         high, wide = ((size - 1) * s + reach + more - cut for size, s, reach, more, cut in sizes)
         for name, size in (("height", high), ("width", wide)):
             if size < 1:
-                raise Refusal("E0309", f"the output's {name} would be {size}", help="less pad, or a larger kernel")
+                raise Refusal("E0312", f"the output's {name} would be {size}", help="less pad, or a larger kernel")
         return x.with_shape(self.channels, high, wide)
 
     def reference(self, *arrays: Array, **params: Array) -> Array:

@@ -73,7 +73,7 @@ class Reshape(Operator):
         have, given = math.prod(x.known), math.prod(size for size in self.dims if size != -1)
         if have % given or (have != given and -1 not in self.dims):
             raise Refusal(
-                "E0312",
+                "E0311",
                 f"{x} has {have:,} numbers for each image, which {list(self.dims)} cannot hold",
                 help="the product of the sizes must be the same; the batch is not among them",
             )
@@ -188,7 +188,7 @@ class Slice(Operator):
         want_real(self, x)
         want_axis(self, self.axis, x)
         if self.start >= self.stop:
-            raise Refusal("E0309", f"the slice from {self.start} to {self.stop} is empty")
+            raise Refusal("E0312", f"the slice from {self.start} to {self.stop} is empty")
         if self.stop > x.shape[self.axis]:
             raise Refusal(
                 "E0310", f"the slice ends at {self.stop}, but axis {self.axis} of {x} is {x.shape[self.axis]}"
