@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import networkx as nx
@@ -130,6 +130,22 @@ class Graph:
     def is_output(self, value: Value) -> bool:
         return any(out.name == value.name for out in self.outputs.values())
 
+    def is_needed(self, node: Node) -> bool:
+        """Whether anybody reads the node, or one of its values is an output."""
+        return self.nx.out_degree(node.name) > 0 or any(map(self.is_output, node.outputs))
+
+    def edges(self) -> Iterator[tuple[Node, Node, int, Value]]:
+        """Every reading: who gives the value, who reads it, as which operand, and the value."""
+        for giver, reader, index, value in self.nx.edges(keys=True, data="value"):
+            yield self.nx.nodes[giver]["node"], self.nx.nodes[reader]["node"], index, value
+
+    def cycle(self) -> list[Node]:
+        """Nodes that wait for one another, if there are such: a valid graph has none."""
+        try:
+            return [self.nx.nodes[key]["node"] for key, *_ in nx.find_cycle(self.nx)]
+        except nx.NetworkXNoCycle:
+            return []
+
     def fresh(self, base: str) -> str:
         """A name like `base` that no value has."""
         name, k = base, 1
@@ -137,6 +153,14 @@ class Graph:
             k += 1
             name = f"{base}_{k}"
         return name
+
+    def fresh_prefix(self, base: str) -> str:
+        """A prefix like `base` that no parameter's name begins with."""
+        prefix, k = base, 1
+        while any(name == prefix or name.startswith(f"{prefix}.") for name in self.params):
+            k += 1
+            prefix = f"{base}_{k}"
+        return prefix
 
     # Rewriting
 

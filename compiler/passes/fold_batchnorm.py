@@ -1,0 +1,128 @@
+"""Batch normalisation as part of the layer beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..ir.graph import Graph, Node, Param
+from ..ir.operator import Array
+from ..ir.text import prefix_of
+from ..ir.types import Type
+from ..ops.conv import Conv, ConvTranspose, Depthwise
+from ..ops.dense import Dense
+from .base import Pass
+
+Layer = Conv | Depthwise | ConvTranspose | Dense
+
+
+@dataclass(frozen=True)
+class FoldBatchnorm(Pass):
+    """Multiply a batchnorm into the weights of the layer before it.
+
+        a = x -> conv(8, 3, bias=false) as "c"        a = x -> conv(8, 3) as "c"    # weights * scale, bias = shift
+        b = a -> batchnorm as "n"               =>    y = a -> relu
+        y = b -> relu
+
+    Or of the layer after it, if that has no pad (the rim of zeros would have to be normalised too):
+
+        b = x -> batchnorm as "n"               =>    y = x -> dense(10) as "d"     # bias + weights · shift
+        y = b -> dense(10) as "d"
+
+    Only where the value between them has no other reader and the weights are known; weights that other nodes use too
+    are left to them, and the layer gets its own. The products are made in float64 and stored as float32.
+    """
+
+    def run(self, graph: Graph) -> Graph:
+        graph = graph.copy()
+        users = Counter(name for node in graph.nodes() for name in node.weights.values())
+        for norm in graph.nodes("batchnorm"):
+            if not _known(graph, norm):
+                continue
+            before = _layer_before(graph, norm)
+            after = _layer_after(graph, norm) if before is None else None
+            layer = before or after
+            if layer is None or (folded := _folded(graph, layer, norm, first=after is not None)) is None:
+                continue
+            layer = _with_weights(graph, layer, folded, norm, shared=any(users[w] > 1 for w in layer.weights.values()))
+            if after is not None:
+                graph.swap(layer, graph.operands(norm))
+            else:
+                graph.replace_uses(norm.output, layer.output)
+            graph.remove([norm])
+        return graph
+
+
+def _known(graph: Graph, node: Node) -> bool:
+    return all(graph.params[name].data is not None for name in node.weights.values())
+
+
+def _layer_before(graph: Graph, norm: Node) -> Node | None:
+    (value,) = graph.operands(norm)
+    layer = graph.producer(value)
+    fits = isinstance(layer.op, Layer) and _known(graph, layer) and graph.sole_reader(value) is norm
+    return layer if fits else None
+
+
+def _layer_after(graph: Graph, norm: Node) -> Node | None:
+    layer = graph.sole_reader(norm.output)
+    if layer is None or not isinstance(layer.op, Conv | Depthwise | Dense) or not _known(graph, layer):
+        return None
+    padded = not isinstance(layer.op, Dense) and any(layer.op.window(norm.output.type).pad)
+    return None if padded else layer
+
+
+def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Array] | None:
+    """The layer's weights with the batchnorm in them, which is applied `first` or last; None if one would overflow."""
+    scale, shift = _affine(graph, norm)
+    weight = _float64(graph, layer, "weight")
+    bias = _float64(graph, layer, "bias") if "bias" in layer.weights else np.zeros(layer.output.type.shape[1])  # type: ignore[arg-type]
+    kernels = _kernels(layer.op, weight)
+    groups = len(kernels)
+    with np.errstate(all="ignore"):
+        if first:
+            bias += (kernels * shift.reshape(groups, 1, -1, 1)).sum((2, 3)).reshape(-1)
+            kernels *= scale.reshape(groups, 1, -1, 1)
+        else:
+            bias = bias * scale + shift
+            kernels *= scale.reshape(groups, -1, 1, 1)
+        folded = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
+    return folded if all(np.isfinite(numbers).all() for numbers in folded.values()) else None
+
+
+def _affine(graph: Graph, norm: Node) -> tuple[Array, Array]:
+    """The batchnorm as x * scale + shift."""
+    weight, bias, mean, variance = (
+        _float64(graph, norm, role) for role in ("weight", "bias", "running_mean", "running_var")
+    )
+    with np.errstate(all="ignore"):
+        scale = weight / np.sqrt(variance + norm.op.eps)  # type: ignore[attr-defined]
+        return scale, bias - mean * scale
+
+
+def _float64(graph: Graph, node: Node, role: str) -> Array:
+    """A copy of a weight, to compute with."""
+    return np.array(graph.params[node.weights[role]].data, np.float64)
+
+
+def _kernels(op: object, weight: Array) -> Array:
+    """A view of a layer's weight as [groups, outputs, inputs, taps]."""
+    if isinstance(op, ConvTranspose):
+        return weight.reshape(op.groups, weight.shape[0] // op.groups, weight.shape[1], -1).swapaxes(1, 2)
+    groups = op.groups if isinstance(op, Conv) else len(weight) if isinstance(op, Depthwise) else 1
+    return weight.reshape(groups, len(weight) // groups, weight.shape[1], -1)
+
+
+def _with_weights(graph: Graph, layer: Node, weights: dict[str, Array], norm: Node, shared: bool) -> Node:
+    """The layer with these weights, under its own prefix unless others use that too."""
+    prefix = prefix_of(layer)
+    if shared or ("bias" not in layer.weights and f"{prefix}.bias" in graph.params):
+        prefix = graph.fresh_prefix(prefix)
+    names = {role: f"{prefix}.{role}" for role in weights}
+    for role, numbers in weights.items():
+        graph.params[names[role]] = Param(Type("f32", numbers.shape), data=numbers)
+    literal = {"weight": None} if isinstance(layer.op, Conv) else {}
+    op = replace(layer.op, bias=True, **literal)  # type: ignore[call-arg]
+    return graph.swap(layer, op=op, weights=names, spans=layer.spans + norm.spans)
