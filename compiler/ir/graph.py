@@ -71,6 +71,7 @@ class Graph:
         self.params: dict[str, Param] = {}
         self._producer: dict[str, str] = {}
         self._order: dict[str, float] = {}
+        self._latest = 0.0
 
     # Building
 
@@ -81,6 +82,7 @@ class Graph:
             raise ValueError(f"{key} is defined twice")
         self.nx.add_node(key, node=node)
         self._order[key] = self._place(before)
+        self._latest = max(self._latest, self._order[key])
         for value in node.outputs:
             self._producer[value.name] = key
         for index, value in enumerate(operands):
@@ -95,7 +97,7 @@ class Graph:
 
     def _place(self, before: Node | None) -> float:
         if before is None:
-            return max(self._order.values(), default=0.0) + 1.0
+            return self._latest + 1.0
         here = self._order[before.name]
         return (max((o for o in self._order.values() if o < here), default=here - 2.0) + here) / 2
 
@@ -169,7 +171,8 @@ class Graph:
         other = Graph(self.name)
         other.nx = self.nx.copy()
         other.inputs, other.outputs = self.inputs, dict(self.outputs)
-        other.params, other._producer, other._order = dict(self.params), dict(self._producer), dict(self._order)
+        other.params, other._producer = dict(self.params), dict(self._producer)
+        other._order, other._latest = dict(self._order), self._latest
         return other
 
     def replace_uses(self, old: Value, new: Value) -> None:

@@ -38,47 +38,62 @@ class FoldBatchnorm(Pass):
     def run(self, graph: Graph) -> Graph:
         graph = graph.copy()
         users = Counter(name for node in graph.nodes() for name in node.weights.values())
+        shared = {name for name, count in users.items() if count > 1}
         for norm in graph.nodes("batchnorm"):
-            if not _known(graph, norm):
-                continue
-            before = _layer_before(graph, norm)
-            after = _layer_after(graph, norm) if before is None else None
-            layer = before or after
-            if layer is None or (folded := _folded(graph, layer, norm, first=after is not None)) is None:
-                continue
-            layer = _with_weights(graph, layer, folded, norm, shared=any(users[w] > 1 for w in layer.weights.values()))
-            if after is not None:
-                graph.swap(layer, graph.operands(norm))
-            else:
-                graph.replace_uses(norm.output, layer.output)
-            graph.remove([norm])
+            if layer := _layer_before(graph, norm):
+                _fold(graph, layer, norm, shared, first=False)
+        for norm in reversed(graph.nodes("batchnorm")):
+            if layer := _layer_after(graph, norm):
+                _fold(graph, layer, norm, shared, first=True)
         return graph
+
+
+def _layer_before(graph: Graph, norm: Node) -> Node | None:
+    (value,) = graph.operands(norm)
+    layer = graph.producer(value)
+    return layer if isinstance(layer.op, Layer) and graph.sole_reader(value) is norm else None
+
+
+def _layer_after(graph: Graph, norm: Node) -> Node | None:
+    layer = graph.sole_reader(norm.output)
+    if layer is None or not isinstance(layer.op, Conv | Depthwise | Dense):
+        return None
+    padded = not isinstance(layer.op, Dense) and any(layer.op.window(norm.output.type).pad)
+    return None if padded else layer
+
+
+def _fold(graph: Graph, layer: Node, norm: Node, shared: set[str], first: bool) -> None:
+    """Put a batchnorm, which is applied `first` or last, into a layer, if the numbers are known and none overflows."""
+    if not _known(graph, layer) or not _known(graph, norm):
+        return
+    weights = _folded(graph, layer, norm, first)
+    if not all(np.isfinite(numbers).all() for numbers in weights.values()):
+        return
+    prefix = prefix_of(layer)
+    if shared.intersection(layer.weights.values()) or (
+        "bias" not in layer.weights and f"{prefix}.bias" in graph.params
+    ):
+        prefix = graph.fresh_prefix(prefix)
+    names = {role: f"{prefix}.{role}" for role in weights}
+    graph.params.update({names[role]: Param(Type("f32", data.shape), data=data) for role, data in weights.items()})
+    literal = {"weight": None} if isinstance(layer.op, Conv) else {}
+    op = replace(layer.op, bias=True, **literal)  # type: ignore[call-arg]
+    operands = graph.operands(norm if first else layer)
+    layer = graph.swap(layer, operands, op=op, weights=names, spans=layer.spans + norm.spans)
+    if not first:
+        graph.replace_uses(norm.output, layer.output)
+    graph.remove([norm])
 
 
 def _known(graph: Graph, node: Node) -> bool:
     return all(graph.params[name].data is not None for name in node.weights.values())
 
 
-def _layer_before(graph: Graph, norm: Node) -> Node | None:
-    (value,) = graph.operands(norm)
-    layer = graph.producer(value)
-    fits = isinstance(layer.op, Layer) and _known(graph, layer) and graph.sole_reader(value) is norm
-    return layer if fits else None
-
-
-def _layer_after(graph: Graph, norm: Node) -> Node | None:
-    layer = graph.sole_reader(norm.output)
-    if layer is None or not isinstance(layer.op, Conv | Depthwise | Dense) or not _known(graph, layer):
-        return None
-    padded = not isinstance(layer.op, Dense) and any(layer.op.window(norm.output.type).pad)
-    return None if padded else layer
-
-
-def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Array] | None:
-    """The layer's weights with the batchnorm in them, which is applied `first` or last; None if one would overflow."""
+def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Array]:
+    """The layer's weights with the batchnorm in them."""
     scale, shift = _affine(graph, norm)
     weight = _float64(graph, layer, "weight")
-    bias = _float64(graph, layer, "bias") if "bias" in layer.weights else np.zeros(layer.output.type.shape[1])  # type: ignore[arg-type]
+    bias = _float64(graph, layer, "bias") if "bias" in layer.weights else np.zeros(layer.output.type.known[0])
     kernels = _kernels(layer.op, weight)
     groups = len(kernels)
     with np.errstate(all="ignore"):
@@ -88,8 +103,7 @@ def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Arr
         else:
             bias = bias * scale + shift
             kernels *= scale.reshape(groups, -1, 1, 1)
-        folded = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
-    return folded if all(np.isfinite(numbers).all() for numbers in folded.values()) else None
+        return {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
 
 
 def _affine(graph: Graph, norm: Node) -> tuple[Array, Array]:
@@ -113,16 +127,3 @@ def _kernels(op: object, weight: Array) -> Array:
         return weight.reshape(op.groups, weight.shape[0] // op.groups, weight.shape[1], -1).swapaxes(1, 2)
     groups = op.groups if isinstance(op, Conv) else len(weight) if isinstance(op, Depthwise) else 1
     return weight.reshape(groups, len(weight) // groups, weight.shape[1], -1)
-
-
-def _with_weights(graph: Graph, layer: Node, weights: dict[str, Array], norm: Node, shared: bool) -> Node:
-    """The layer with these weights, under its own prefix unless others use that too."""
-    prefix = prefix_of(layer)
-    if shared or ("bias" not in layer.weights and f"{prefix}.bias" in graph.params):
-        prefix = graph.fresh_prefix(prefix)
-    names = {role: f"{prefix}.{role}" for role in weights}
-    for role, numbers in weights.items():
-        graph.params[names[role]] = Param(Type("f32", numbers.shape), data=numbers)
-    literal = {"weight": None} if isinstance(layer.op, Conv) else {}
-    op = replace(layer.op, bias=True, **literal)  # type: ignore[call-arg]
-    return graph.swap(layer, op=op, weights=names, spans=layer.spans + norm.spans)

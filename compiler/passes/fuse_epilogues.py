@@ -32,7 +32,8 @@ class FuseEpilogues(Pass):
 
     A region has at most one anchor, its first node, and one value that is seen outside, its last node's. All its
     values have the shape of that one. What it reads beside the anchor's operands has that shape too, or one number
-    a channel, or is a single number. Of two layers that an `add` joins, the later one is the anchor.
+    a channel, or is a single number. Of two layers that an `add` joins, the later one is the anchor. Bytes are read
+    only where a region is a chain of operators of one operand: they lie in memory as the caller gave them.
     """
 
     def run(self, graph: Graph) -> Graph:
@@ -109,10 +110,18 @@ class _Region:
             if (
                 (node.op.name in ANCHORS or _is_elementwise(self.graph, node))
                 and (anchor is None or self.anchor in (None, anchor))
+                and (self._is_chain or not self._reads_bytes(node))
                 and _may_stay_inside(value, self.last.output)
                 and all(reader.name in readers for reader, _ in self.graph.readers(value))
             ):
                 yield node
+
+    @property
+    def _is_chain(self) -> bool:
+        return all(len(self.graph.operands(node)) == 1 for node in self.members.values())
+
+    def _reads_bytes(self, node: Node) -> bool:
+        return any(value.type.dtype != "f32" for value in self.graph.operands(node))
 
     def absorb(self, node: Node) -> None:
         self.members[node.name] = node
