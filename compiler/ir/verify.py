@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from ...runtime.errors import InternalError
 from ..diagnostics import Refusal
 from .graph import Graph, Node, Param
+from .operator import REGISTRY
 from .structure import Fused, Input
 from .text import prefix_of
 from .types import BATCH, Dim, Size, Type, Undecided
@@ -70,12 +71,14 @@ def acyclic(case: Case) -> Iterator[Finding]:
 
 @rule
 def names(case: Case) -> Iterator[Finding]:
-    """The names of values are identifiers of the language, and unique."""
+    """The names of values are identifiers, unique, and, inputs' aside, no operator's."""
     seen: set[str] = set()
     for node in case.graph.nodes():
         for value in node.outputs:
             if not _NAME.fullmatch(value.name):
                 yield node, f"`{value.name}` is no name"
+            if value.name in REGISTRY and not isinstance(node.op, Input):
+                yield node, f"`{value.name}` is an operator"
             if value.name in seen:
                 yield node, f"`{value.name}` is defined twice"
             seen.add(value.name)

@@ -55,6 +55,10 @@ def reserved_name(graph: Graph) -> None:
     graph.add(Node(Relu(), (Value("output", RESULT),)), [node(graph, "c").output])
 
 
+def operator_name(graph: Graph) -> None:
+    graph.add(Node(Relu(), (Value("relu", RESULT),)), [node(graph, "c").output])
+
+
 def dotted_name(graph: Graph) -> None:
     graph.add(Node(Relu(), (Value("block.relu", RESULT),)), [node(graph, "c").output])
 
@@ -148,7 +152,7 @@ def unsound_body(graph: Graph) -> None:
 
 BREAKERS: dict[str, list[Callable[[Graph], None]]] = {
     "acyclic": [cyclic],
-    "names": [reserved_name, dotted_name],
+    "names": [reserved_name, operator_name, dotted_name],
     "edges": [stale_edge],
     "operands": [missing_operand],
     "arity": [too_many_operands, too_many_outputs],

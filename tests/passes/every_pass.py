@@ -16,7 +16,7 @@ PASSES: list[Pass] = [
     ShareSubexpressions(),
     MergePads(),
     FoldBatchnorm(),
-    FuseSiblings(block=4),
+    FuseSiblings(),
     DropDeadNodes(),
     FuseEpilogues(),
 ]

@@ -63,13 +63,26 @@ class Net:
         few = [0.25, 1.0, 4.0] if role == "running_var" else [-1.0, -0.5, 0.0, 0.5, 1.0]
         return Param(Type("f32", shape), data=self.random.choice(few, shape).astype(np.float32))
 
-    def inputs(self, batch: int = 2) -> dict[str, Array]:
-        """Random arrays for the graph's inputs."""
-        return {v.name: _random(self.random, v.type, (batch, *v.type.known)) for v in self.graph.inputs}
+
+def random_inputs(graph: Graph, batch: int = 2) -> dict[str, Array]:
+    """Arrays for a graph's inputs: bytes, or numbers from -1 to 1."""
+    random = np.random.default_rng(1)
+    shapes = {value: (batch, *value.type.known) for value in graph.inputs}
+    return {
+        value.name: random.integers(0, 256, shape) if value.type.dtype == "u8" else random.uniform(-1, 1, shape)
+        for value, shape in shapes.items()
+    }
 
 
-def _random(random: np.random.Generator, type: Type, shape: tuple[int, ...]) -> Array:
-    return random.integers(0, 256, shape).astype(np.uint8) if type.dtype == "u8" else random.uniform(-1, 1, shape)
+def with_random_weights(graph: Graph) -> Graph:
+    """The graph with normal numbers, of which float32 holds no product; variances are positive, literals stay."""
+    random = np.random.default_rng(2)
+    data: dict[str, Array] = {}
+    for name, param in graph.params.items():
+        numbers = random.standard_normal(param.type.shape).astype(np.float32)  # type: ignore[arg-type]
+        data[name] = np.abs(numbers) if name.endswith("running_var") else numbers
+        data[name] = param.data if param.data is not None and not param.trained else data[name]
+    return graph.bind(data)
 
 
 def stage(name: str, **attributes: Any) -> Operator:

@@ -10,7 +10,7 @@ from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.passes.fold_batchnorm import FoldBatchnorm
-from random_graphs import IMAGE, Net, stage
+from random_graphs import IMAGE, Net, random_inputs, stage, with_random_weights
 
 FEATURES = Type("f32", (Dim.letter(BATCH), 4))
 LAYERS = {
@@ -24,15 +24,6 @@ LAYERS = {
     "conv_transpose in groups": (IMAGE, {"channels": 6, "kernel": 2, "groups": 2, "bias": False}),
     "dense": (FEATURES, {"units": 5}),
 }
-
-
-def with_random_weights(net: Net) -> Graph:
-    """The net with normal numbers, which no float32 product holds exactly."""
-    for name, param in net.graph.params.items():
-        data = net.random.standard_normal(param.type.shape)  # type: ignore[arg-type]
-        data = np.abs(data) if name.endswith("running_var") else data
-        net.graph.params[name] = replace(param, data=data.astype(np.float32))
-    return net.graph
 
 
 def norm_after(kind: str) -> tuple[Net, Value]:
@@ -62,7 +53,7 @@ CASES = [(norm_after, kind) for kind in LAYERS] + [(norm_before, k) for k in LAY
 def test_the_folded_layer_is_right_to_half_a_bit_of_its_weights(order: Any, kind: str):
     net, y = order(kind)
     net.graph.outputs = {"y": y}
-    graph, inputs = with_random_weights(net), net.inputs()
+    graph, inputs = with_random_weights(net.graph), random_inputs(net.graph)
     folded = FoldBatchnorm().run(graph)
     assert len(folded.nodes()) == 2
     before, after = (interpret(g, inputs, np.float64)["y"] for g in (graph, folded))

@@ -7,17 +7,18 @@ from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.passes.base import Pass
+from cnnc.compiler.passes.fuse_siblings import FuseSiblings
 from every_pass import PASSES
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from random_graphs import Net, networks
+from random_graphs import Net, networks, random_inputs
 
 
-@given(networks(), st.lists(st.sampled_from(PASSES), min_size=1, max_size=8))
+@given(networks(), st.lists(st.sampled_from([*PASSES, FuseSiblings(block=4)]), min_size=1, max_size=8))
 @settings(deadline=None)
 def test_passes_in_any_order_keep_the_numbers(net: Net, passes: list[Pass]):
-    graph, inputs = net.graph, net.inputs()
+    graph, inputs = net.graph, random_inputs(net.graph)
     verify(graph)
     values = interpret(graph, inputs, np.float64, keep=True)
     assume(_folds_exactly(graph, values))
