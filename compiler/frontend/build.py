@@ -212,9 +212,7 @@ def _touch(end: int, opened: Token, message: str) -> None:
         raise Fault(f"a space before `{opened}`", _start(opened), _end(opened), code="E0105", help=message)
 
 
-def _touching(
-    name: Token, parameters: tuple[Token, tuple[ast.Parameter, ...]] | None
-) -> tuple[ast.Parameter, ...]:
+def _touching(name: Token, parameters: tuple[Token, tuple[ast.Parameter, ...]] | None) -> tuple[ast.Parameter, ...]:
     if parameters is None:
         return ()
     opened, found = parameters

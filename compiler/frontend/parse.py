@@ -32,3 +32,8 @@ def parse(source: Source) -> ast.File:
     except (UnexpectedInput, Fault) as error:
         raise model_error(find_errors(source, grammar(), error)) from None
     return ast.File(source, declarations)  # type: ignore[arg-type]
+
+
+def expression(text: str) -> ast.Expression:
+    """The syntax tree of one expression; raises Lark's `UnexpectedInput` or `Fault`."""
+    return grammar().parse(text, start="expression")  # type: ignore[return-value]

@@ -28,6 +28,8 @@ def show(value: Any) -> str:
         return f"[{', '.join(map(show, value))}]"
     if isinstance(value, str):
         return value if value.isidentifier() else f'"{value}"'
+    if isinstance(value, type):
+        return getattr(value, "name", value.__name__)  # an operator that waits for its attributes
     return repr(value) if isinstance(value, int | float) else str(value)
 
 

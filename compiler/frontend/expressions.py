@@ -1,0 +1,351 @@
+"""Expressions to values, outside of the flow of tensors; `flow` is where arrows are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..diagnostics import Diagnostic, Refusal
+from ..ir.kinds import show
+from ..ir.operator import REGISTRY, Operator, bind, signature
+from ..ir.types import Dim, Undecided
+from . import ast
+from .arguments import Given, Misfit, match
+from .functions import REPEAT, Function
+from .numbers import calculate, compare, is_number, negated
+from .report import UNKNOWN, Failure, Silenced
+from .scope import MISSING, Module, Scope, suggestion
+from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
+from .tensors import Tensor, is_tensors, leaves
+from .values import Group, Items, describe, is_operator
+
+SIZES = {"channels": 1, "height": 2, "width": 3}
+
+
+class Parametric:
+    """A block of a file: called with its arguments it is a stage."""
+
+    name: str
+
+    def call(self, given: Sequence[Given], node: ast.Node, scope: Scope) -> Stage:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def evaluate(e: ast.Expression, scope: Scope) -> Any:
+    """The value of an expression; raises `Failure`, or `Silenced` where it depends on what failed before."""
+    return RULES[type(e)](e, scope)
+
+
+def attempt(e: ast.Expression, scope: Scope) -> Any:
+    """The value of a part whose siblings are worth checking even if it fails: then it is `UNKNOWN`."""
+    try:
+        return RULES[type(e)](e, scope)
+    except Failure as failure:
+        scope.report(failure)
+    except Silenced:
+        pass
+    return UNKNOWN
+
+
+def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
+    """What to raise for a question about free sizes: a note and silence while checking, a failure while compiling."""
+    if scope.place is None or not scope.run.free:
+        return scope.fail("E0319", f"not known while compiling: {undecided.question}", node)
+    message = f"depends on {undecided.question}, which is not known before the sizes are"
+    scope.report(Diagnostic("E0318", message, scope.span(node), severity="note"))
+    return Silenced()
+
+
+def as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
+    """What stands beside an arrow as a stage: block values are called, lists fan out, tuples run side by side."""
+    if isinstance(value, Stage):
+        return value
+    if is_operator(value):
+        return operator_stage(value, (), node, scope)
+    if isinstance(value, Parametric):
+        return value.call((), node, scope)
+    if isinstance(value, list) and value:
+        return FanOut(tuple([as_stage(item, node, scope) for item in value]))
+    if isinstance(value, list):
+        raise scope.fail("E0209", "an empty list is no stage", node)
+    if isinstance(value, tuple) and not any([next(leaves(v), None) for v in value if is_tensors(v)]):
+        return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
+    help = "an arrow's right side is a stage; tensors meet in a tuple: (a, b) -> add" if is_tensors(value) else ""
+    raise scope.fail("E0209", f"wanted a stage, got {describe(value)}", node, help=help)
+
+
+def condition_of(e: ast.Conditional, scope: Scope) -> ast.Expression:
+    """The branch that a conditional takes."""
+    return e.then if truth(e.condition, scope) else e.otherwise
+
+
+def truth(e: ast.Expression, scope: Scope) -> bool:
+    value = evaluate(e, scope)
+    if not isinstance(value, bool):
+        raise scope.fail("E0303", f"wanted `true` or `false`, got {describe(value)}", e)
+    return value
+
+
+# Names, literals and brackets
+
+
+def _name(e: ast.Name, scope: Scope) -> Any:
+    return scope.lookup(e.id, e)
+
+
+def _constant(e: ast.Constant, scope: Scope) -> Any:
+    return e.value
+
+
+def _list(e: ast.List, scope: Scope) -> Any:
+    items = [attempt(item, scope) for item in e.items]
+    if UNKNOWN in items:
+        raise Silenced
+    if any([is_tensors(item) for item in items]):
+        raise scope.fail("E0209", "a list of tensors", e, help="tensors go in a tuple: (a, b)")
+    try:
+        return Items(items)
+    except Refusal as refusal:
+        raise scope.failure(refusal, e) from None
+
+
+def _tuple(e: ast.Tuple, scope: Scope) -> Any:
+    items = [attempt(item, scope) for item in e.items]
+    if UNKNOWN in items:
+        raise Silenced
+    tensors = [is_tensors(item) for item in items]
+    if any(tensors) and not all(tensors):
+        stranger = tensors.index(False)
+        message = f"a tuple of tensors with {describe(items[stranger])} in it"
+        raise scope.fail("E0209", message, e.items[stranger], help="a tuple holds tensors, or stages, or numbers")
+    try:
+        return Group(items)
+    except Refusal as refusal:
+        raise scope.failure(refusal, e) from None
+
+
+def _attribute(e: ast.Attribute, scope: Scope) -> Any:
+    of, name = evaluate(e.of, scope), e.name.text
+    if isinstance(of, Module):
+        value = of.lookup(name)
+        if value is MISSING or isinstance(value, Module):
+            raise scope.fail(
+                "E0201", f"{of.source.name} has no `{name}`", e.name, help=suggestion(name, of.names(), {})
+            )
+        if value is UNKNOWN:
+            raise Silenced
+        return value
+    if not isinstance(of, Tensor):
+        what = f"a tuple of {len(of)} tensors" if is_tensors(of) else describe(of)
+        raise scope.fail(
+            "E0201", f"{what} has no `.{name}`", e.name, help="index it first: t[0]" if is_tensors(of) else ""
+        )
+    if name == "shape":
+        return Items(of.type.shape)
+    if name not in SIZES:
+        raise scope.fail("E0201", f"a tensor has no `.{name}`", e.name, help="it has channels, height, width and shape")
+    if SIZES[name] >= of.type.rank:
+        raise scope.fail("E0307", f"{of.type} has no {name}", e.name)
+    return of.type.shape[SIZES[name]]
+
+
+def _index(e: ast.Index, scope: Scope) -> Any:
+    of, at = evaluate(e.of, scope), evaluate(e.at, scope)
+    if not isinstance(of, list | tuple):
+        help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
+        raise scope.fail("E0303", f"{describe(of)} cannot be indexed", e.of, help=help)
+    if not isinstance(at, int) or isinstance(at, bool):
+        raise scope.fail("E0303", f"an index is a whole number, got {describe(at)}", e.at)
+    if not 0 <= at < len(of):
+        help = "indices run from 0" if at >= 0 else "there are no negative indices: len(x) - 1 is the last"
+        raise scope.fail("E0315", f"index {at} of {len(of)} items", e.at, help=help)
+    return of[at]
+
+
+# Calls
+
+
+def _call(e: ast.Call, scope: Scope) -> Any:
+    callee = evaluate(e.callee, scope)
+    given = [Given(a.name, attempt(a.value, scope), a) for a in e.arguments]
+    for argument in given:
+        if is_tensors(argument.value):
+            help = "parentheses hold hyper-parameters, arrows carry tensors: x -> f(…)"
+            raise scope.fail("E0209", "a tensor as an argument", argument.node, help=help)
+    if is_operator(callee):
+        return operator_stage(callee, given, e, scope)
+    if isinstance(callee, Parametric):
+        return callee.call(given, e, scope)
+    if isinstance(callee, Function):
+        return _function(callee, given, e, scope)
+    if isinstance(callee, Stage):
+        raise scope.fail(
+            "E0209", f"`{show(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
+        )
+    raise scope.fail("E0209", f"{describe(callee)} cannot be called", e.callee)
+
+
+def matched(
+    callee: str,
+    names: Sequence[str],
+    needed: Sequence[str],
+    given: Sequence[Given],
+    shown: str,
+    node: ast.Node,
+    scope: Scope,
+) -> dict[str, Given]:
+    """The arguments by parameter; raises `Failure` where they do not fit, `Silenced` where one is unknown."""
+    try:
+        arguments = match(callee, names, needed, given, shown)
+    except Misfit as misfit:
+        raise scope.failure(misfit.refusal, misfit.node or node) from None
+    if any([argument.value is UNKNOWN for argument in given]):
+        raise Silenced
+    return arguments
+
+
+def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
+    """An operator with these arguments; raises `Failure` for those that do not fit."""
+    specs = {spec.name: spec for spec in record.attrs if spec.name not in ("left", "right")}
+    needed = [name for name, spec in specs.items() if spec.required]
+    arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope)
+    for name, argument in arguments.items():
+        try:
+            specs[name].accept(argument.value)
+        except Refusal as refusal:
+            label = refusal.label or f"`{name}` of `{record.name}`"
+            told = Refusal(refusal.code, refusal.message, label=label, help=refusal.help, notes=refusal.notes)
+            raise scope.failure(told, argument.node) from None
+    try:
+        return OperatorStage(bind(record, {name: a.value for name, a in arguments.items()}), scope.span(node))
+    except Refusal as refusal:
+        raise scope.failure(refusal, node) from None
+
+
+def _function(function: Function, given: Sequence[Given], node: ast.Node, scope: Scope) -> Any:
+    if function.parameters is None:
+        if any([a.name is not None for a in given]):
+            raise scope.fail("E0202", f"`{function.name}` has no named arguments", node)
+        if any([a.value is UNKNOWN for a in given]):
+            raise Silenced
+        arguments = {str(k): a for k, a in enumerate(given)}
+    else:
+        needed = [name for name in function.parameters if name != "keep"]
+        shown = f"{function.name}({', '.join(function.parameters).replace('keep', 'keep=false')})"
+        arguments = matched(function.name, function.parameters, needed, given, shown, node, scope)
+    if function is REPEAT:
+        return _repeat(arguments, node, scope)
+    try:
+        return function.call(*[a.value for a in arguments.values()])
+    except Refusal as refusal:
+        raise scope.failure(refusal, node) from None
+    except Undecided as undecided:
+        raise unanswered(undecided, node, scope) from None
+
+
+def _repeat(arguments: dict[str, Given], node: ast.Node, scope: Scope) -> Stage:
+    rounds, stage, keep = arguments["n"], arguments["f"], arguments.get("keep")
+    if isinstance(rounds.value, Dim):
+        raise unanswered(Undecided(f"the value of {rounds.value}"), rounds.node, scope)
+    if not isinstance(rounds.value, int) or isinstance(rounds.value, bool):
+        raise scope.fail("E0303", f"`repeat` wants a whole number, got {describe(rounds.value)}", rounds.node)
+    if rounds.value < 0:
+        raise scope.fail("E0305", f"`repeat` of {rounds.value} rounds", rounds.node)
+    if keep is not None and not isinstance(keep.value, bool):
+        raise scope.fail("E0303", f"`keep` is `true` or `false`, not {describe(keep.value)}", keep.node)
+    repeated = as_stage(stage.value, stage.node, scope)
+    return Repeat(rounds.value, repeated, keep is not None and keep.value, scope.span(node))
+
+
+# Arithmetic
+
+
+def _unary(e: ast.Unary, scope: Scope) -> Any:
+    if e.operator == "not":
+        return not truth(e.operand, scope)
+    value = evaluate(e.operand, scope)
+    if isinstance(value, Tensor):
+        return _applied("scale", {"k": -1.0}, value, e, scope)
+    try:
+        return negated(value)
+    except Refusal as refusal:
+        raise scope.failure(refusal, e) from None
+
+
+def _chain(e: ast.Chain, scope: Scope) -> Any:
+    if e.rest[0][0] in ("and", "or"):
+        stops = e.rest[0][0] == "or"
+        parts = (e.first, *[part for _, part in e.rest])
+        for part in parts:
+            if truth(part, scope) is stops:
+                return stops
+        return not stops
+    value = evaluate(e.first, scope)
+    for operator, part in e.rest:
+        value = _binary(operator, value, evaluate(part, scope), ast.Node(e.start, part.end), scope)
+    return value
+
+
+_TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+
+
+def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
+    if not (isinstance(a, Tensor) or isinstance(b, Tensor)):
+        try:
+            return calculate(operator, a, b)
+        except Refusal as refusal:
+            raise scope.failure(refusal, node) from None
+        except Undecided as undecided:
+            raise unanswered(undecided, node, scope) from None
+    if operator not in _TENSOR_ARITHMETIC:
+        raise scope.fail("E0303", f"tensors have no `{operator}`", node, help="they have + - * /")
+    number = b if isinstance(a, Tensor) else a
+    if isinstance(number, Dim):
+        raise unanswered(Undecided(f"the value of {number}"), node, scope)
+    if isinstance(number, Tensor):
+        return _applied(_TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
+    if not is_number(number):
+        raise scope.fail("E0303", f"tensor arithmetic wants a tensor or a number, got {describe(number)}", node)
+    side = "left" if number is a and operator in "-/" else "right"
+    tensor = b if number is a else a
+    return _applied(_TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)
+
+
+def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, scope: Scope) -> Tensor:
+    stage = OperatorStage(bind(REGISTRY[operator], attributes), scope.span(node))
+    result = stage.apply(x, scope.home)
+    if not isinstance(result, Tensor):
+        raise Silenced
+    return result
+
+
+def _compare(e: ast.Compare, scope: Scope) -> bool:
+    left, right = evaluate(e.left, scope), evaluate(e.right, scope)
+    try:
+        return compare(e.operator, left, right)
+    except Refusal as refusal:
+        raise scope.failure(refusal, e) from None
+    except Undecided as undecided:
+        raise unanswered(undecided, e, scope) from None
+
+
+def _conditional(e: ast.Conditional, scope: Scope) -> Any:
+    return evaluate(condition_of(e, scope), scope)
+
+
+RULES: dict[type[ast.Expression], Callable[[Any, Scope], Any]] = {
+    ast.Name: _name,
+    ast.Constant: _constant,
+    ast.List: _list,
+    ast.Tuple: _tuple,
+    ast.Attribute: _attribute,
+    ast.Index: _index,
+    ast.Call: _call,
+    ast.Unary: _unary,
+    ast.Chain: _chain,
+    ast.Compare: _compare,
+    ast.Conditional: _conditional,
+}

@@ -1,0 +1,165 @@
+"""Arrows: tensors flowing through stages, and pipes without a tensor, which are stages themselves.
+
+`flow(e, x, scope)` applies what `e` says to `x`, evaluating each step only when the tensor arrives there; names that
+`as` gives on the way are bound. Without a tensor, `stage_of(e, scope)` makes a recipe of the same text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..diagnostics import Refusal
+from . import ast, expressions
+from .expressions import as_stage, condition_of, evaluate
+from .place import Place
+from .report import UNKNOWN, Failure, Silenced, Unknown
+from .scope import Scope
+from .stages import FanOut, NamedStage, Parallel, Sequence, Share, Stage, parallel_parts
+from .tensors import Tensor, Tensors, each, is_tensors
+from .values import Group, describe
+
+
+def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    """Apply an expression to tensors. To `UNKNOWN` nothing is applied, but names and arguments are still checked."""
+    match e:
+        case ast.Pipe():
+            return _through(e.steps, x, scope)
+        case ast.List():
+            if not e.items:
+                raise scope.fail("E0209", "an empty list is no stage", e)
+            return _gather([_attempt(item, x, scope) for item in e.items])
+        case ast.Tuple():
+            parts = [x] * len(e.items) if isinstance(x, Unknown) else _parts(e, x, scope)
+            return _gather([_attempt(item, part, scope) for item, part in zip(e.items, parts, strict=True)])
+        case ast.Conditional():
+            return flow(condition_of(e, scope), x, scope)
+        case ast.Named():
+            return _named(e, x, scope)
+    stage = as_stage(evaluate(e, scope), e, scope)
+    return UNKNOWN if isinstance(x, Unknown) else stage.apply(x, scope.home)
+
+
+def _through(steps: tuple[ast.Expression, ...], x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    for step in steps:
+        x = _attempt(step, x, scope)
+    return x
+
+
+def _attempt(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    """One step; if it fails, those after it are still checked."""
+    try:
+        return flow(e, x, scope)
+    except Failure as failure:
+        scope.report(failure)
+    except Silenced:
+        pass
+    return UNKNOWN
+
+
+def _gather(results: list[Tensors | Unknown]) -> Tensors | Unknown:
+    return UNKNOWN if UNKNOWN in results else Group(results)
+
+
+def _parts(e: ast.Tuple, x: Tensors, scope: Scope) -> tuple[Tensors, ...]:
+    return parallel_parts(x, len(e.items), scope.home, scope.span(e))
+
+
+def _named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    result: Tensors | Unknown = UNKNOWN
+    try:
+        result = _apply_named(e, x, scope)
+    except Refusal as refusal:
+        raise scope.failure(refusal, e.name) from None
+    finally:
+        if not e.quoted:
+            scope.bind(
+                e.name, UNKNOWN if isinstance(result, Unknown) else called(result, e.name.text, scope.home, True)
+            )
+    return result
+
+
+def _apply_named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    inner, place = e.stage, scope.home
+    while isinstance(inner, ast.Conditional):
+        inner = condition_of(inner, scope)
+    if isinstance(inner, ast.Pipe | ast.List | ast.Tuple | ast.Named):
+        return flow(inner, x, scope.within(place.inside(place.take(place.chosen(e.name.text)))))
+    stage = as_stage(evaluate(inner, scope), inner, scope)
+    if isinstance(x, Unknown):
+        return UNKNOWN
+    return stage.apply(x, place, None if isinstance(stage, Share) else place.chosen(e.name.text))
+
+
+def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensors:
+    """Tensors under a name that the source gives them; where two do, `as` (which names weights) yields to a binding."""
+    if isinstance(x, Tensor):
+        full = f"{place.prefix}_{name}" if place.prefix else name
+        x.wire.maker.call(x.wire.index, 2 * place.nesting + weights, full.replace(".", "_"))
+        return x.named(name)
+    return x
+
+
+# Without a tensor
+
+
+def _pipe(e: ast.Pipe, scope: Scope) -> Any:
+    first, *rest = e.steps
+    try:
+        head = _head(first, scope)
+    except Failure as failure:
+        scope.report(failure)
+        head = UNKNOWN
+    except Silenced:
+        head = UNKNOWN
+    if is_tensors(head) or (head is UNKNOWN and scope.place is not None):
+        result = _through(tuple(rest), head, scope)
+        if isinstance(result, Unknown):
+            raise Silenced
+        return result
+    stages = [UNKNOWN if head is UNKNOWN else as_stage(head, first, scope)]
+    for step in rest:
+        try:
+            stages.append(stage_of(step, scope))
+        except Failure as failure:
+            scope.report(failure)
+            stages.append(UNKNOWN)
+    if UNKNOWN in stages:
+        raise Silenced
+    return Sequence(tuple(stages))
+
+
+def _head(e: ast.Expression, scope: Scope) -> Any:
+    if isinstance(e, ast.List):
+        return stage_of(e, scope)
+    value = evaluate(e, scope)
+    if is_tensors(value):
+        return value
+    if isinstance(value, int | float | str) or value is None:
+        raise scope.fail(
+            "E0209", f"{describe(value)} at the head of a pipe", e, help="a pipe begins with a tensor or a stage"
+        )
+    return as_stage(value, e, scope)
+
+
+def stage_of(e: ast.Expression, scope: Scope) -> Stage:
+    """The stage that an expression beside an arrow is; raises `Failure`."""
+    match e:
+        case ast.List(items=items) if items:
+            return FanOut(tuple([stage_of(item, scope) for item in items]))
+        case ast.Tuple(items=items):
+            return Parallel(tuple([stage_of(item, scope) for item in items]), scope.span(e))
+        case ast.Conditional():
+            return stage_of(condition_of(e, scope), scope)
+    return as_stage(evaluate(e, scope), e, scope)
+
+
+def _as(e: ast.Named, scope: Scope) -> Stage:
+    value = stage_of(e.stage, scope) if isinstance(e.stage, ast.List | ast.Tuple) else evaluate(e.stage, scope)
+    if is_tensors(value):
+        raise scope.fail("E0209", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
+    stage = as_stage(value, e.stage, scope)
+    return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
+
+
+expressions.RULES[ast.Pipe] = _pipe
+expressions.RULES[ast.Named] = _as

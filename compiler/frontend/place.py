@@ -1,0 +1,156 @@
+"""Where weights are born: each application of a block is a place with a name, and numbers what is applied in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostic, Refusal, Span
+from ..ir.operator import ParamSpec
+from ..ir.structure import Input
+from ..ir.types import Dim, Type
+from .report import Failure, Report
+from .tensors import Application, Tensor, Trail, Wire
+
+APPLICATIONS = 100_000
+NESTING = 64
+
+
+class Run:
+    """One model's elaboration. `free` lets size letters stay unbound (`cnnc check`); `sizes` binds them."""
+
+    def __init__(self, report: Report, sizes: Mapping[str, int], free: bool):
+        self.report = report
+        self.sizes = sizes
+        self.free = free
+        self.inputs: list[Application] = []
+        self.applications: list[Application] = []
+        self.weights: dict[str, ParamSpec] = {}
+        self._applied = 0
+
+    def count(self) -> None:
+        """Count an application or a round of `repeat`; raises `Refusal` beyond the limit."""
+        self._applied += 1
+        if self._applied > APPLICATIONS:
+            raise Refusal("E0331", f"more than {APPLICATIONS:,} applications", help="does a block double itself?")
+
+    def add_input(self, name: str, type: Type, span: Span) -> Tensor:
+        made = Application(Input(type.dtype), (), (type,), {}, span, name)
+        self.inputs.append(made)
+        return Tensor(Wire(made, 0), type, Trail(name, type))
+
+
+class Ledger:
+    """The weights of a share: its first application writes them down, later ones must ask for the same."""
+
+    def __init__(self, name: str, above: Ledger | None, run: Run):
+        self.name, self.above, self.run = name, above, run
+        self.specs: dict[str, ParamSpec] = {}
+        self.complete = False
+        self.asked: set[str] = set()
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        if not self.complete:
+            _claim(self.run, self.above, name, spec)
+            self.specs[name] = spec
+        elif name not in self.specs:
+            raise Refusal("E0320", f"`{self.name}` is shared, but here it would need another weight, `{name}`")
+        elif self.specs[name] != spec:
+            shapes = f"{_shape(self.specs[name])} the first time and {_shape(spec)} here"
+            raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}")
+        self.asked.add(name)
+
+    def close(self) -> None:
+        """An application is over; raises `Refusal` if it left out weights of the first one."""
+        left_out = [name for name in self.specs if name not in self.asked]
+        if self.complete and left_out:
+            raise Refusal("E0320", f"`{self.name}` is shared, but here it would not need its weight `{left_out[0]}`")
+        self.complete = True
+        self.asked.clear()
+
+
+def _claim(run: Run, ledger: Ledger | None, name: str, spec: ParamSpec) -> None:
+    if ledger is not None:
+        ledger.claim(name, spec)
+    elif name in run.weights:
+        raise Refusal("E0204", f"two weights are called `{name}`", help="name one of the two with `as`")
+    else:
+        run.weights[name] = spec
+
+
+def _shape(spec: ParamSpec) -> str:
+    return f"[{', '.join(map(str, spec.shape))}]"
+
+
+@dataclass
+class Place:
+    """One application of a block, or the model itself.
+
+    `prefix` begins the names of its weights ("" in the model). `title` is how messages call it; a place without one
+    is a pipe that `as` named.
+    """
+
+    run: Run
+    prefix: str = ""
+    title: object = ""
+    above: Place | None = None
+    ledger: Ledger | None = None
+    nesting: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+    rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
+
+    def number(self, kind: str) -> str:
+        """`conv_2` for the second conv."""
+        self.counts[kind] += 1
+        return f"{kind}_{self.counts[kind]}"
+
+    def chosen(self, name: str) -> str:
+        """The weights' name that an `as` gives here: `n`, or `n_1`, `n_2`, … in a `repeat`."""
+        if self.rounds is None:
+            return name
+        self.rounds[name] += 1
+        return f"{name}_{self.rounds[name]}"
+
+    def path(self, name: str) -> str:
+        return f"{self.prefix}.{name}" if self.prefix else name
+
+    def take(self, name: str) -> str:
+        """The path of a name that nothing else here may have."""
+        if name in self.taken:
+            raise Refusal(
+                "E0204", f"two applications are called `{self.path(name)}`", help="choose another name with `as`"
+            )
+        self.taken.add(name)
+        return self.path(name)
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
+        for size in spec.shape:
+            if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
+                raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
+        _claim(self.run, self.ledger, name, spec)
+
+    def inside(self, path: str, title: object = "", ledger: Ledger | None = None) -> Place:
+        """The place of a block applied here; raises `Refusal` if blocks nest too deep."""
+        nesting = self.nesting + bool(title)
+        if nesting > NESTING:
+            raise Refusal("E0332", f"blocks nest deeper than {NESTING}")
+        return Place(self.run, path, title, self, ledger or self.ledger, nesting)
+
+    def failure(self, refusal: Refusal, span: Span, notes: tuple[str, ...] = ()) -> Failure:
+        """A refusal with its place in the source and the blocks that led there."""
+        return Failure(refusal.at(span, (*notes, *self.way())))
+
+    def note(self, code: str, message: str, span: Span) -> None:
+        self.run.report.add(Diagnostic(code, message, span, notes=self.way(), severity="note"))
+
+    def way(self) -> tuple[str, ...]:
+        """`in ResNet50 -> trunk -> layer(bottleneck, 64, 3)`, if there is more than the model to tell."""
+        titles, place = [], self
+        while place is not None:
+            titles.append(place.title)
+            place = place.above
+        titles = [str(title) for title in reversed(titles) if title]
+        return (f"in {' -> '.join(titles)}",) if len(titles) > 1 else ()

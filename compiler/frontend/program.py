@@ -1,0 +1,152 @@
+"""Programs: a file, the files that it uses, and their top-level names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ...runtime.errors import ModelError
+from ..diagnostics import Diagnostic, Source, Span
+from . import ast
+from .blocks import BlockValue, ModelValue
+from .cycles import find_cycles
+from .expressions import evaluate
+from .parse import parse
+from .report import UNKNOWN, Failure, Report, Silenced
+from .scope import MISSING, Module, Scope
+from .sources import read_source
+
+FILES = 100
+
+
+class FileModule(Module):
+    """A parsed file. Constants are evaluated when they are first read."""
+
+    def __init__(self, file: ast.File, report: Report):
+        super().__init__(file.source, report)
+        self.file = file
+        self.read: set[str] = set()
+        self._values: dict[str, Any] = {}
+        self._consts: dict[str, ast.Const] = {}
+        for declaration in file.declarations:
+            self._declare(declaration)
+        for declaration, way in find_cycles(file):
+            self._refuse_cycle(declaration, way)
+
+    def names(self) -> Iterable[str]:
+        return [*self._values, *self._consts]
+
+    def lookup(self, name: str) -> Any:
+        self.read.add(name)
+        const = self._consts.pop(name, None)
+        if const is not None:
+            self._values[name] = UNKNOWN
+            try:
+                self._values[name] = evaluate(const.value, Scope(self))
+            except Failure as failure:
+                self.report.add(failure.diagnostic)
+            except Silenced:
+                pass
+        return self._values.get(name, MISSING)
+
+    def span(self, node: ast.Node) -> Span:
+        return Span(self.source, node.start, node.end)
+
+    def bind_file(self, use: ast.Use, module: Module | None) -> None:
+        self._values[use.name.text] = UNKNOWN if module is None else module
+
+    def models(self) -> list[ast.Model]:
+        return [d for d in self.file.declarations if isinstance(d, ast.Model)]
+
+    def _declare(self, declaration: ast.Declaration) -> None:
+        name = declaration.name.text
+        if name in self._values or name in self._consts:
+            self.report.add(Diagnostic("E0203", f"`{name}` is declared twice", self.span(declaration.name)))
+        match declaration:
+            case ast.Const():
+                self._consts.setdefault(name, declaration)
+            case ast.Block():
+                self._values.setdefault(name, BlockValue(declaration, self))
+                self._want_output(declaration)
+            case ast.Model():
+                self._values.setdefault(name, ModelValue(declaration, self))
+                self._want_output(declaration)
+            case ast.Use():
+                self._values.setdefault(name, UNKNOWN)
+
+    def _want_output(self, declaration: ast.Block | ast.Model) -> None:
+        body, kind = declaration.body, type(declaration).__name__.lower()
+        if isinstance(body, ast.Body):
+            for wanted in (ast.Input, ast.Output):
+                if not any(isinstance(s, wanted) for s in body.statements):
+                    message = f"the {kind} `{declaration.name.text}` has no {wanted.__name__.lower()}"
+                    self.report.add(Diagnostic("E0210", message, self.span(declaration.name)))
+
+    def _refuse_cycle(self, declaration: ast.Declaration, way: list[str]) -> None:
+        const = isinstance(declaration, ast.Const)
+        message = f"`{way[0]}` needs itself: {' -> '.join(way)}"
+        help = "" if const else "the language has no recursion: pass the inner block as an argument"
+        self.report.add(Diagnostic("E0211", message, self.span(declaration.name), help=help))
+        for name in way:
+            self._consts.pop(name, None)
+            self._values[name] = UNKNOWN
+
+
+class Program:
+    """The files of one run. `folder` holds all that may be used; without one nothing may."""
+
+    def __init__(self, report: Report, folder: Path | None):
+        self.report = report
+        self.folder = folder.resolve() if folder else None
+        self._modules: dict[Path, FileModule | None] = {}
+        self._open: list[Path] = []
+
+    def load(self, source: Source, path: Path | None = None) -> FileModule:
+        """A file and all that it uses; raises `ModelError` for syntax errors in this one."""
+        module = FileModule(parse(source), self.report)
+        if path is not None:
+            self._open.append(path)
+        for declaration in module.file.declarations:
+            if isinstance(declaration, ast.Use):
+                module.bind_file(declaration, self._use(declaration, module, path))
+        if path is not None:
+            self._open.pop()
+        return module
+
+    def _use(self, use: ast.Use, module: FileModule, user: Path | None) -> FileModule | None:
+        """The module of a `use`; `None`, reported, where there is none."""
+        path, complaint = self._path(use.path.text, user)
+        if path is None:
+            self.report.add(Diagnostic("E0212", complaint, module.span(use.path)))
+            return None
+        if path not in self._modules:
+            self._modules[path] = None
+            try:
+                self._modules[path] = self.load(read_source(path, self._shown(path)), path)
+            except ModelError as error:
+                for diagnostic in error.diagnostics:
+                    assert isinstance(diagnostic, Diagnostic)
+                    self.report.add(diagnostic)
+        return self._modules[path]
+
+    def _path(self, text: str, user: Path | None) -> tuple[Path | None, str]:
+        if self.folder is None or user is None:
+            return None, "a text without a file cannot `use` files"
+        path = (user.parent / text).resolve() if not Path(text).is_absolute() else Path(text)
+        if not path.is_relative_to(self.folder):
+            return None, f'"{text}" leads out of the folder of the file that was named'
+        if path.suffix != ".cnn":
+            return None, f'"{text}" is no .cnn file'
+        if not path.is_file():
+            return None, f'there is no file "{text}"'
+        if path in self._open:
+            way = [p.name for p in self._open[self._open.index(path) :]]
+            return None, f"files use one another: {' -> '.join([*way, path.name])}"
+        if len(self._modules) >= FILES:
+            return None, f"more than {FILES} files"
+        return path, ""
+
+    def _shown(self, path: Path) -> str:
+        assert self.folder is not None
+        return str(path.relative_to(self.folder))

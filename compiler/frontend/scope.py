@@ -1,0 +1,121 @@
+"""Names: what is bound in a body, around it the names of the file, around these the language's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Any
+
+from ..diagnostics import Diagnostic, Refusal, Source, Span
+from ..ir.operator import REGISTRY
+from . import ast
+from .functions import FUNCTIONS
+from .place import Place, Run
+from .report import UNKNOWN, Failure, Report, Silenced
+from .synonyms import SYNONYMS
+from .values import WORDS
+
+
+MISSING = object()
+
+
+class Module:
+    """One file of the program, as its names are seen from inside and, but for other files, through a `use`."""
+
+    def __init__(self, source: Source, report: Report):
+        self.source, self.report = source, report
+
+    def names(self) -> Iterable[str]:
+        return ()
+
+    def lookup(self, name: str) -> Any:
+        """The value of a top-level name, `MISSING` where there is none, `UNKNOWN` where it failed."""
+        return MISSING
+
+
+@dataclass
+class Scope:
+    """The names of one elaboration of a body, and where its weights are born (nowhere, for constants)."""
+
+    module: Module
+    place: Place | None = None
+    names: dict[str, Any] = field(default_factory=dict)
+    bound: dict[str, Span] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+    def within(self, place: Place) -> Scope:
+        """The same names, weights born elsewhere."""
+        return replace(self, place=place)
+
+    @property
+    def home(self) -> Place:
+        """Where weights are born; only asked for where there are tensors."""
+        assert self.place is not None
+        return self.place
+
+    @property
+    def run(self) -> Run:
+        return self.home.run
+
+    def span(self, node: ast.Node) -> Span:
+        return Span(self.module.source, node.start, node.end)
+
+    def failure(self, refusal: Refusal, node: ast.Node) -> Failure:
+        span = self.span(node)
+        return self.place.failure(refusal, span) if self.place else Failure(refusal.at(span))
+
+    def fail(self, code: str, message: str, node: ast.Node, *, label: str = "", help: str = "") -> Failure:
+        return self.failure(Refusal(code, message, label=label, help=help), node)
+
+    def report(self, failure: Failure | Diagnostic) -> None:
+        self.module.report.add(failure.diagnostic if isinstance(failure, Failure) else failure)
+
+    def warn(self, code: str, message: str, node: ast.Node, help: str = "") -> None:
+        self.report(Diagnostic(code, message, self.span(node), help=help, severity="warning"))
+
+    def bind(self, word: ast.Word, value: Any) -> None:
+        """Bind a name once; raises `Failure` the second time."""
+        if word.text in self.names:
+            first = f" (first at {self.bound[word.text]})" if word.text in self.bound else ""
+            raise self.fail("E0203", f"`{word.text}` is bound twice{first}", word, help="choose another name")
+        self.names[word.text] = value
+        self.bound[word.text] = self.span(word)
+
+    def lookup(self, name: str, node: ast.Node) -> Any:
+        """The value of a name; raises `Failure` for one that nobody knows, `Silenced` for one that failed."""
+        value = self.find(name)
+        if value is MISSING:
+            raise self.fail("E0201", f"nothing is called `{name}`", node, help=self.suggest(name))
+        if value is UNKNOWN:
+            raise Silenced
+        return value
+
+    def find(self, name: str) -> Any:
+        if name in self.names:
+            self.read.add(name)
+            return self.names[name]
+        value = self.module.lookup(name)
+        if value is not MISSING:
+            return value
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
+        if name in REGISTRY and REGISTRY[name].stage:
+            return REGISTRY[name]
+        return name if name in WORDS else MISSING
+
+    def suggest(self, name: str) -> str:
+        operators = [word for word, record in REGISTRY.items() if record.stage]
+        return suggestion(name, [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS])
+
+
+def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS) -> str:
+    """ "did you mean `conv`?", or nothing; other frameworks' words are understood."""
+    known = list(dict.fromkeys(known))
+    plain = name.lower().replace("_", "")
+    synonym = synonyms.get(plain, "")
+    if synonym and synonym.split("(")[0].split(" ")[0] in known:
+        return f"did you mean `{synonym}`?"
+    by_plain = {word.lower().replace("_", ""): word for word in known}
+    close = [by_plain[plain]] if plain in by_plain else get_close_matches(name, known, 1, 0.7)
+    return f"did you mean `{close[0]}`?" if close else ""

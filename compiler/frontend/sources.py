@@ -1,0 +1,37 @@
+"""Files as text: what can be read at all, before any of it is parsed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..diagnostics import Diagnostic, Source, Span, model_error
+
+LARGEST = 1_000_000
+
+
+def read_source(path: Path, name: str) -> Source:
+    """The text of a file under the name that messages give it; raises `ModelError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}")]) from None
+    try:
+        text = data[:LARGEST].decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        where = Span(Source(name, before + "�"), len(before), len(before) + 1)
+        if len(data) <= LARGEST:
+            raise model_error([Diagnostic("E0103", f"byte {data[error.start]:#04x} is not UTF-8", where)]) from None
+        text = before
+    source = Source(name, text)
+    check_source(source, len(data))
+    return source
+
+
+def check_source(source: Source, size: int) -> None:
+    """Refuse a text that is too large or holds a NUL."""
+    if size > LARGEST:
+        raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB")])
+    if (at := source.text.find("\0")) >= 0:
+        raise model_error([Diagnostic("E0103", "a NUL byte in the text", Span(source, at, at + 1))])

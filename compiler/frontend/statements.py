@@ -1,0 +1,177 @@
+"""Bodies: the statements between braces, in order. A statement that fails leaves its names `UNKNOWN`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lark.exceptions import UnexpectedInput
+
+from ..diagnostics import Diagnostic, Refusal
+from ..ir.kinds import show
+from ..ir.structure import Parameter
+from ..ir.types import Type, Undecided, ints
+from . import ast, types
+from .build import Fault
+from .expressions import as_stage, evaluate, truth, unanswered
+from .flow import called
+from .numbers import is_number
+from .parse import expression
+from .report import UNKNOWN, Failure, Silenced, Unknown
+from .scope import Scope
+from .stages import Share
+from .tensors import Application, Tensor, Trail, Wire, is_tensors
+from .values import describe
+
+Outputs = dict[str, "Tensor | Unknown"]
+
+
+def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
+    """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
+    outputs: Outputs = {}
+    for statement in body.statements:
+        try:
+            match statement:
+                case ast.Input():
+                    scope.bind(statement.name, UNKNOWN)
+                    scope.names[statement.name.text] = enter(statement, scope)
+                case ast.Param():
+                    _bind((statement.name,), lambda s=statement: _param(s, scope), scope)
+                case ast.Share():
+                    _bind((statement.name,), lambda s=statement: _share(s, scope), scope)
+                case ast.Binding():
+                    _bind(statement.names, lambda s=statement: _value(s, scope), scope)
+                case ast.Output():
+                    outputs[statement.name.text] = UNKNOWN
+                    outputs[statement.name.text] = _output(statement, scope)
+                case ast.Assert():
+                    _assert(statement, scope)
+                case ast.Section():
+                    pass  # `sections` checks their form
+        except Failure as failure:
+            scope.report(failure)
+        except Silenced:
+            pass
+    return outputs
+
+
+def _bind(names: Sequence[ast.Word], compute: Callable[[], Any], scope: Scope) -> None:
+    """Bind what `compute` gives; `UNKNOWN`, if it gives nothing."""
+    value: Any = UNKNOWN
+    try:
+        value = compute()
+    finally:
+        values = [value] if len(names) == 1 else value if isinstance(value, tuple) else [UNKNOWN] * len(names)
+        for word, part in zip(names, values, strict=True):
+            scope.bind(word, part)
+
+
+def _value(s: ast.Binding, scope: Scope) -> Any:
+    value = evaluate(s.value, scope)
+    if len(s.names) > 1:
+        if not isinstance(value, tuple):
+            raise scope.fail("E0209", f"{len(s.names)} names for {describe(value)}", s.value)
+        if len(value) != len(s.names):
+            raise scope.fail("E0209", f"{len(s.names)} names for a tuple of {len(value)}", s.value)
+        return tuple([_christened(part, word, scope) for part, word in zip(value, s.names, strict=True)])
+    if s.type is not None:
+        _check(s.type, value, s.names[0], scope)
+    return _christened(value, s.names[0], scope)
+
+
+def _christened(value: Any, word: ast.Word, scope: Scope) -> Any:
+    return called(value, word.text, scope.home) if isinstance(value, Tensor) else value
+
+
+def _check(note: ast.TypeNote, value: Any, word: ast.Word, scope: Scope) -> None:
+    if not isinstance(value, Tensor):
+        raise scope.fail("E0209", f"`{word.text}` is {describe(value)}, and no tensor", word)
+    types.check(note, value.type, f"`{word.text}`", scope)
+
+
+def _output(s: ast.Output, scope: Scope) -> Tensor:
+    word = s.name
+    if s.value is None:
+        value = scope.lookup(word.text, word)
+    else:
+        value = UNKNOWN
+        try:
+            value = evaluate(s.value, scope)
+        finally:
+            scope.bind(word, value)
+    if not isinstance(value, Tensor):
+        raise _no_tensor(value, s, scope)
+    if s.type is not None:
+        types.check(s.type, value.type, f"`{word.text}`", scope)
+    if s.value is not None:
+        scope.names[word.text] = called(value, word.text, scope.home)
+    scope.read.add(word.text)
+    return value
+
+
+def _no_tensor(value: Any, s: ast.Output, scope: Scope) -> Failure:
+    help = ""
+    if is_tensors(value):
+        help = "an output is one tensor: join them with concat or add, or index the tuple"
+    elif describe(value).startswith("the stage"):
+        help = "a pipe without a tensor at its head is a stage: begin it with an input, x -> …"
+    return scope.fail("E0209", f"the output `{s.name.text}` is {describe(value)}", s.value or s.name, help=help)
+
+
+def _share(s: ast.Share, scope: Scope) -> Share:
+    stage = as_stage(evaluate(s.value, scope), s.value, scope)
+    try:
+        return Share(s.name.text, stage, scope.home, scope.span(s.value))
+    except Refusal as refusal:
+        raise scope.failure(refusal, s.name) from None
+
+
+def _param(s: ast.Param, scope: Scope) -> Tensor:
+    place, name = scope.home, s.name.text
+    shape = types.param_shape(s.type, scope)
+    start = evaluate(s.value, scope) if s.value else 0.0
+    if not is_number(start):
+        raise scope.fail("E0303", f"a `param` starts from a number, got {describe(start)}", s.value or s)
+    if s.stored is not None:
+        raise scope.fail("E0109", "`as` names the weights of stages; a `param` has its own name", s.stored)
+    try:
+        path = place.take(name)
+        op = Parameter(ints(shape), float(start))
+        (spec,) = op.params().values()
+        place.claim(path, spec)
+    except Refusal as refusal:
+        raise scope.failure(refusal, s) from None
+    except Undecided as undecided:
+        raise unanswered(undecided, s.type, scope) from None
+    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path.replace(".", "_"))
+    place.run.applications.append(made)
+    return Tensor(Wire(made, 0), made.types[0], Trail(name, made.types[0]))
+
+
+def _assert(s: ast.Assert, scope: Scope) -> None:
+    if truth(s.condition, scope):
+        return
+    message = _filled(s.message, scope) if s.message else "an assertion does not hold"
+    raise scope.fail("E0322", message, s.condition)
+
+
+def _filled(message: ast.Word, scope: Scope) -> str:
+    """A message with the values of the expressions between its braces."""
+
+    def value(found: re.Match[str]) -> str:
+        at = message.start + 1 + found.start(1)
+        try:
+            e = expression(found[1])
+        except (UnexpectedInput, Fault):
+            where = ast.Node(at, at + len(found[1]))
+            raise scope.fail(
+                "E0101", f"`{found[1]}` is no expression", where, help="braces hold a value to show"
+            ) from None
+        try:
+            return show(evaluate(e, scope))
+        except Failure as failure:  # its place is counted from the brace
+            d = failure.diagnostic
+            raise Failure(Diagnostic(d.code, d.message, scope.span(message), d.label, d.notes, d.help)) from None
+
+    return re.sub(r"\{([^{}]*)\}", value, message.text)
