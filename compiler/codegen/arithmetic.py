@@ -1,7 +1,7 @@
 """`Scalar` in vectors: elementwise arithmetic, and the transcendental functions as polynomials of our own.
 
-LLVM's `exp` and kin become a library call for each element; these stay in registers. Coefficients are minimax fits in the
-manner of Cephes (Moshier 1989); every function keeps NaN and takes its limits at the infinities.
+LLVM's `exp` and kin become a library call for each element; these stay in registers. Coefficients are those of Cephes
+(Moshier 1989, single precision); every function keeps NaN and takes its limits at the infinities.
 """
 
 from __future__ import annotations

@@ -274,7 +274,7 @@ class Emitter:
         return self.set(f"uitofp {kind} {value} to {self.vector}")
 
     def gather(self, base: str, offsets: str) -> str:
-        """The floats at `base` plus each lane's byte offset; `offsets` is the address of a register's worth of `i64`."""
+        """The floats at `base` plus each lane's byte offset; `offsets` is where the lanes' offsets lie, as `i64`."""
         lanes, ints = self.lanes, f"<{self.lanes} x i64>"
         where = self.set(f"load {ints}, ptr {offsets}, align 8")
         pointers = self.set(f"getelementptr i8, ptr {base}, {ints} {where}")

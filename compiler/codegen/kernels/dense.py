@@ -12,7 +12,7 @@ _ROUND = 4  # inputs a round: enough loads under way to keep memory busy
 
 @dataclass(frozen=True)
 class Dense:
-    """`vectors` of outputs at a time, in `sets` of sums that take turns so that additions need not wait for one another.
+    """`vectors` of outputs at a time, in `sets` of sums that take turns, so that no addition waits for the one before.
 
     Weights are `[group][input][vectors * lanes]`.
     """

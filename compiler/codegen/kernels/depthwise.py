@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..emit import Emitter, Var
-from .epilogue import Epilogue, Tail
+from .epilogue import Epilogue
+from .rows import rows
 
 
 @dataclass(frozen=True)
 class Depthwise:
     """`pixels` outputs of a row at a time, `step` input pixels apart. Weights are `[block][kh][kw][lane]`.
 
-    Every product reads its pixel from memory: two loads a cycle keep two multipliers busy, so no window needs unrolling.
+    Every product reads its pixel from memory: two loads a cycle keep two multipliers busy, so nothing needs unrolling.
     """
 
     pixels: int
@@ -35,14 +36,9 @@ class Depthwise:
         with e.kernel(name, self.arguments) as a:
             window = e.mul_int(e.mul_int(a["kernel_height"], a["kernel_width"]), size)
             last_tile = e.sub_int(a["columns"], pixels)
-            lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
-            with e.loop("unit", hi, start=lo) as unit:
-                block = e.div_int(unit, a["rows"])
-                row = e.sub_int(unit, e.mul_int(block, a["rows"]))
-                weights = e.at(a["weights"], e.mul_int(block, window))
-                source = e.at(e.at(a["input"], e.mul_int(block, a["input_plane"])), e.mul_int(row, a["input_row"]))
-                target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, block, row)
+            with rows(e, a, self.epilogue) as row:
+                weights = e.at(a["weights"], e.mul_int(row.block, window))
+                source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)
                     sums = [Var(e.vector, "zeroinitializer") for _ in range(pixels)]
@@ -54,6 +50,6 @@ class Depthwise:
                         for p in range(pixels):
                             sums[p].value = e.fma(e.load(tap, p * self.step * size), kernel, sums[p].value)
                         w.value = e.at(w.value, size)
-                    shared, out = tail.block(0, x), e.at(target, e.mul_int(x, size))
+                    shared, out = row.tail.block(0, x), e.at(row.target, e.mul_int(x, size))
                     for p in range(pixels):
                         e.store(shared.finish(sums[p].value, p), out, p * size)

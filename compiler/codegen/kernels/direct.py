@@ -1,9 +1,9 @@
 """Direct convolution: a register tile of outputs, the whole sum inside.
 
-Layouts: the input is `[block][row][pixel][lane]` with a rim of zeros where taps fall outside (`lanes` channels a block,
-or 1 for the planar images that first layers read); weights are `[group][block][kh][kw][lane][vectors * lanes]`, so that a
-tile streams them in address order (a *group* is the output channels that one tile computes). Trip counts and strides are
-arguments: one kernel serves every layer of its tile, column stride and epilogue.
+Layouts: the input is `[block][row][pixel][lane]` with a rim of zeros where taps fall outside (`lanes` channels a
+block, or 1 for the planar images that first layers read); weights are `[group][block][kh][kw][lane][vectors * lanes]`,
+so that a tile streams them in address order (a *group* is the output channels that one tile computes). Trip counts and
+strides are arguments: one kernel serves every layer of its tile, column stride and epilogue.
 """
 
 from __future__ import annotations

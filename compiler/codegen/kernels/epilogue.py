@@ -1,8 +1,8 @@
 """What happens to a vector of results before it is stored: the elementwise tail of a fused region.
 
-A chain of links, each an operator with a `scalar` rule. Its operands are earlier results, tensors of the output's shape
-read at the same place, or tensors with one number a channel. Its per-channel tables (bias, scale, slope) lie beside
-one another in memory: `[block][table][lane]`.
+A chain of links, each an operator with a `scalar` rule. Its operands are earlier results or extra inputs: tensors of the
+output's shape read at the same place, tensors with one number a channel, or single numbers. Its per-channel tables (bias,
+scale, slope) lie beside one another in memory: `[block][table][lane]`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int
 
 
+Extra = Literal["tensor", "channel", "number"]
+
+
 @dataclass(frozen=True)
 class Operand:
-    """`result 0` is the anchor's value, `result k` that of link k; `tensor` and `channel` are extra inputs by number."""
+    """`result 0` is the anchor's value, `result k` link k's; `extra` counts the region's other inputs."""
 
-    kind: Literal["result", "tensor", "channel"]
+    kind: Literal["result", "extra"]
     index: int
 
 
@@ -36,7 +39,7 @@ class Epilogue:
     """Part of a kernel's key: kernels with equal epilogues share code. With `bias`, table 0 is added first."""
 
     links: tuple[Link, ...] = ()
-    extras: tuple[Literal["tensor", "channel"], ...] = ()
+    extras: tuple[Extra, ...] = ()
     bias: bool = False
 
     @property
@@ -58,8 +61,8 @@ class Tail:
         self._tables = e.at(a["tables"], e.mul_int(first, self._tables_pitch)) if epilogue.tables else ""
         self._extras = []
         for i, kind in enumerate(epilogue.extras):
-            base = e.at(a[f"extra{i}"], e.mul_int(first, a[f"extra{i}_plane"]))
-            self._extras.append(base if kind == "channel" else e.at(base, e.mul_int(row, a[f"extra{i}_row"])))
+            plane = e.at(a[f"extra{i}"], e.mul_int(first, a[f"extra{i}_plane"]))
+            self._extras.append(e.at(plane, e.mul_int(row, a[f"extra{i}_row"])) if kind == "tensor" else plane)
 
     @property
     def _tables_pitch(self) -> int:
@@ -73,13 +76,16 @@ class Tail:
         extras = []
         for i, kind in enumerate(self.epilogue.extras):
             plane = e.at(self._extras[i], e.mul_int(self.a[f"extra{i}_plane"], number))
-            extras.append(e.load(plane) if kind == "channel" else e.at(plane, e.mul_int(x, size)))
+            if kind == "tensor":
+                extras.append(e.at(plane, e.mul_int(x, size)))
+            else:
+                extras.append(e.load(plane) if kind == "channel" else e.splat(e.load_float(plane)))
         return Block(e, self.epilogue, tables, extras)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Tables and one-a-channel operands as registers, other operands as addresses of their first pixel."""
+    """Tables and what all pixels share as registers, tensors as addresses of their first pixel."""
 
     e: Emitter
     epilogue: Epilogue
@@ -88,7 +94,7 @@ class Block:
 
     def finish(self, value: str, pixel: int) -> str:
         """The chain applied to the vector of one pixel, counted from the block's first."""
-        e, words, tables = self.e, Arithmetic(self.e), iter(self.tables)
+        words, tables = Arithmetic(self.e), iter(self.tables)
         results = [words.add(value, next(tables)) if self.epilogue.bias else value]
         for link in self.epilogue.links:
             values = [results[o.index] if o.kind == "result" else self._extra(o, pixel) for o in link.operands]
@@ -97,5 +103,7 @@ class Block:
         return results[-1]
 
     def _extra(self, operand: Operand, pixel: int) -> str:
-        where = self.extras[operand.index]
-        return where if operand.kind == "channel" else self.e.load(where, pixel * self.e.target.vector_bytes)
+        extra = self.extras[operand.index]
+        if self.epilogue.extras[operand.index] != "tensor":
+            return extra
+        return self.e.load(extra, pixel * self.e.target.vector_bytes)

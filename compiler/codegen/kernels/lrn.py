@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arithmetic import Arithmetic
-from ..emit import Emitter, Int
-from .epilogue import Epilogue, Tail
+from ..emit import Emitter
+from .epilogue import Epilogue
+from .rows import rows
 
 
 @dataclass(frozen=True)
@@ -33,19 +34,14 @@ class Lrn:
     def emit(self, e: Emitter, name: str) -> None:
         size = e.target.vector_bytes
         with e.kernel(name, self.arguments) as a:
-            lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
-            with e.loop("unit", hi, start=lo) as unit:
-                block = e.div_int(unit, a["rows"])
-                row = e.sub_int(unit, e.mul_int(block, a["rows"]))
-                source = e.at(e.at(a["input"], e.mul_int(block, a["input_plane"])), e.mul_int(row, a["input_row"]))
-                target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
+            with rows(e, a, self.epilogue) as row:
+                source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
                 # Lanes past the last channel hold anything, and blocks past the ends do not exist: both count as zero.
-                here = e.sub_int(a["channels"], e.mul_int(block, e.lanes))
+                here = e.sub_int(a["channels"], e.mul_int(row.block, e.lanes))
                 masks = [e.mask(e.add_int(here, (1 - d) * e.lanes)) for d in range(3)]
-                first, last = e.compare("eq", block, 0), e.compare("sle", here, e.lanes)
+                first, last = e.compare("eq", row.block, 0), e.compare("sle", here, e.lanes)
                 back = e.choose(first, "i64", 0, e.sub_int(0, a["input_plane"]))
                 on = e.choose(last, "i64", 0, a["input_plane"])
-                tail = Tail(e, self.epilogue, a, block, row)
                 with e.loop("column", a["columns"]) as x:
                     where = e.at(source, e.mul_int(x, size))
                     squares = [
@@ -54,7 +50,7 @@ class Lrn:
                         self._square(e, e.at(where, on), masks[2], last),
                     ]
                     value = self._value(e, e.load(where), self._energy(e, squares))
-                    e.store(tail.block(0, x).finish(value, 0), e.at(target, e.mul_int(x, size)))
+                    e.store(row.tail.block(0, x).finish(value, 0), e.at(row.target, e.mul_int(x, size)))
 
     def _square(self, e: Emitter, where: str, mask: str, missing: str | None) -> str:
         value = e.choose_lanes(mask, e.load(where), "zeroinitializer")

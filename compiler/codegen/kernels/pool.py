@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..emit import Emitter, Int, Var
-from .epilogue import Epilogue, Tail
+from .epilogue import Epilogue
+from .rows import Row, rows
 
 
 @dataclass(frozen=True)
 class Pool:
     """Maximum or mean of windows. `step` input pixels lie between outputs of a row.
 
-    Outputs from `inner_start` to `inner_stop` have whole windows in their row and are made `pixels` at a time; the others
-    one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad` the mean
-    divides by what lies in the padded image, else by what lies in the image.
+    Outputs from `inner_start` to `inner_stop` have whole windows in their row and are made `pixels` at a time, the
+    others one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad` the
+    mean divides by what lies in the padded image, else by what lies in the image.
     """
 
     kind: Literal["max", "mean"]
@@ -38,21 +39,14 @@ class Pool:
 
     def emit(self, e: Emitter, name: str) -> None:
         with e.kernel(name, self.arguments) as a:
-            lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
-            with e.loop("unit", hi, start=lo) as unit:
-                block = e.div_int(unit, a["rows"])
-                row = e.sub_int(unit, e.mul_int(block, a["rows"]))
-                source = e.at(a["input"], e.mul_int(block, a["input_plane"]))
-                target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, block, row)
-                down = self._reach(e, a, row, "height", a["stride_height"])
+            with rows(e, a, self.epilogue) as row:
+                down = self._reach(e, a, row.number, "height", a["stride_height"])
                 with e.loop("left", a["inner_start"]) as x:
-                    self._pixels(e, a, source, target, tail, down, x, 1)
-                if self.pixels > 1:
-                    with e.loop("inner", a["inner_stop"], start=a["inner_start"], step=self.pixels) as x:
-                        self._pixels(e, a, source, target, tail, down, x, self.pixels)
+                    self._pixels(e, a, row, down, x, 1)
+                with e.loop("inner", a["inner_stop"], start=a["inner_start"], step=self.pixels) as x:
+                    self._pixels(e, a, row, down, x, self.pixels)
                 with e.loop("right", a["columns"], start=a["inner_stop"]) as x:
-                    self._pixels(e, a, source, target, tail, down, x, 1)
+                    self._pixels(e, a, row, down, x, 1)
 
     def _reach(self, e: Emitter, a: dict[str, str], out: Int, axis: str, stride: Int) -> tuple[str, str, str]:
         """Along one axis: the first tap inside the image, how many taps are, and by how many to divide."""
@@ -79,34 +73,22 @@ class Pool:
             return first, count, e.min_int(kernel, e.sub_int(padded_end, start))
         return first, count, count
 
-    def _pixels(
-        self,
-        e: Emitter,
-        a: dict[str, str],
-        source: str,
-        target: str,
-        tail: Tail,
-        down: tuple[str, str, str],
-        x: Int,
-        n: int,
-    ) -> None:
+    def _pixels(self, e: Emitter, a: dict[str, str], row: Row, down: tuple[str, str, str], x: Int, n: int) -> None:
         """`n` neighbouring outputs; more than one only where all windows are whole in their row."""
         size = e.target.vector_bytes
         top, high, divide_rows = down
         left, wide, divide_columns = self._reach(e, a, x, "width", self.step)
-        corner = e.at(e.at(source, e.mul_int(top, a["input_row"])), e.mul_int(left, size))
-        distance = 1 if self.adaptive else a["dilation_width"]
-        rows = 1 if self.adaptive else a["dilation_height"]
+        corner = e.at(e.at(row.source, e.mul_int(top, a["input_row"])), e.mul_int(left, size))
         axes = [
-            ("kh", high, e.mul_int(a["input_row"], rows)),
-            ("kw", wide, e.mul_int(distance, size) if isinstance(distance, str) else size),
+            ("kh", high, a["input_row"] if self.adaptive else e.mul_int(a["input_row"], a["dilation_height"])),
+            ("kw", wide, size if self.adaptive else e.mul_int(a["dilation_width"], size)),
         ]
         start = e.constant(float("-inf")) if self.kind == "max" else "zeroinitializer"
         values = [Var(e.vector, start) for _ in range(n)]
         with e.walk(corner, axes, values) as tap:
             for p, value in enumerate(values):
                 value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
-        shared, out = tail.block(0, x), e.at(target, e.mul_int(x, size))
+        shared, out = row.tail.block(0, x), e.at(row.target, e.mul_int(x, size))
         divisor = None
         if self.kind == "mean":
             count = e.mul_int(divide_rows, divide_columns)

@@ -9,8 +9,8 @@ from ..emit import Emitter, Int
 
 @dataclass(frozen=True)
 class Rim:
-    """Writes zeros around the interior of every plane. Sizes are bytes: `before` and `after` are what a row has of rim on
-    its left and right, `inside` what lies between."""
+    """Writes zeros around the interior of every plane. `before` and `after` are the bytes of rim to the left and right
+    of a row, `inside` those between."""
 
     arguments = ("@output", "planes", "plane", "row", "top", "rows", "bottom", "before", "inside", "after")
 

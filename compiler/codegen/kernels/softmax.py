@@ -11,9 +11,9 @@ from ..emit import Emitter, Int, Var
 
 @dataclass(frozen=True)
 class Softmax:
-    """Over `channels` numbers that are `plane` bytes apart, for each of `positions` neighbours; the largest number is taken
-    off first, so that nothing overflows. A vector runs along the positions, or along the channels where there is but one
-    position (`across`)."""
+    """Over `channels` numbers that are `plane` bytes apart, for each of `positions` neighbours; the largest number is
+    taken off first, so that nothing overflows. A vector runs along the positions, or along the channels where there is
+    but one position (`across`)."""
 
     log: bool
     across: bool

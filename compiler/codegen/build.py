@@ -1,0 +1,68 @@
+"""A program becomes an artifact: offsets for names, machine code for kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...runtime import abi
+from ..ir.graph import Value
+from .memory import Arena, plan_arena
+from .module import object_of
+from .program import Address, Constant, Program, Word
+
+
+def build(program: Program) -> abi.Artifact:
+    """Plan the arena, gather the constants and compile the kernels."""
+    offsets, constants = _gather(program)
+    code = object_of(program.ir(), program.schedule.target)
+    return abi.Artifact(manifest(program, plan_arena(program), offsets), code, constants)
+
+
+def manifest(program: Program, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
+    """The program with offsets for addresses."""
+    steps = tuple(
+        abi.StepEntry(step.kernel, tuple(_word(w, arena, constants) for w in step.words), step.parts, step.node)
+        for step in program.steps
+    )
+    graph = program.graph
+    return abi.Manifest(
+        version=abi.VERSION,
+        cpu=program.schedule.target.cpu,
+        batch_tile=1,
+        inputs=tuple(_port(value.name, value) for value in graph.inputs),
+        outputs=tuple(_port(name, value) for name, value in graph.outputs.items()),
+        arena_bytes=arena.bytes,
+        arena_peak=arena.peak,
+        scratch_bytes_per_thread=0,
+        steps=steps,
+    )
+
+
+def _port(name: str, value: Value) -> abi.Port:
+    dtype = value.type.dtype
+    assert dtype != "i64", "the schedule refuses outputs without native code"
+    return abi.Port(name, dtype, value.type.known)
+
+
+def _word(word: Word, arena: Arena, constants: dict[str, int]) -> abi.Word:
+    if isinstance(word, Constant):
+        return abi.Word("constant", constants[word.name])
+    if isinstance(word, Address):
+        buffer = word.buffer
+        if buffer.port is not None:
+            kind, index = buffer.port
+            return abi.Word("input" if kind == "input" else "output", word.offset, index)
+        return abi.Word("arena", arena.offsets[buffer.storage] + buffer.origin + word.offset)
+    return abi.Word("number", word)
+
+
+def _gather(program: Program) -> tuple[dict[str, int], np.ndarray]:
+    """All constants in one blob, each on a cache line's boundary, and where each begins."""
+    offsets, size = {}, 0
+    for name, data in program.constants.items():
+        offsets[name] = size
+        size += -(-data.nbytes // abi.ALIGNMENT) * abi.ALIGNMENT
+    blob = abi.aligned(size)
+    for name, data in program.constants.items():
+        blob[offsets[name] : offsets[name] + data.nbytes] = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    return offsets, blob

@@ -1,0 +1,26 @@
+"""From nodes to steps: one function for each algorithm that a schedule can choose."""
+
+from __future__ import annotations
+
+from ..program import Lowering
+from .conv import lower_depthwise, lower_direct, lower_gather
+from .dense import lower_dense
+from .elementwise import lower_image, lower_map
+from .norm import lower_lrn, lower_softmax
+from .pool import lower_pool
+from .shape import lower_concat, lower_reshape, lower_slice
+
+LOWERINGS: dict[str, Lowering] = {
+    "direct": lower_direct,
+    "gather": lower_gather,
+    "depthwise": lower_depthwise,
+    "dense": lower_dense,
+    "image": lower_image,
+    "map": lower_map,
+    "pool": lower_pool,
+    "softmax": lower_softmax,
+    "lrn": lower_lrn,
+    "reshape": lower_reshape,
+    "concat": lower_concat,
+    "slice": lower_slice,
+}

@@ -1,0 +1,130 @@
+"""Convolutions: weights packed, strides and trip counts spelled out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.operator import Array
+from ...ir.region import Region
+from ...ops.conv import Conv, Depthwise, Window
+from ..kernels import depthwise, direct, gather
+from ..program import Address, Buffer, Planner, Word
+from .epilogue import epilogue, param
+
+
+def lower_direct(planner: Planner, region: Region) -> None:
+    op, window, x, weight, bias = _parts(planner, region)
+    choice, lanes = planner.schedule.choices[region.node.name], planner.lanes
+    tail, words, reads = epilogue(planner, region, bias=bias)
+    y = planner.result(region.node.output)
+    planar, pointwise = x.layout.block == 1, op.kernel == (1, 1)
+    kernel = direct.Direct(choice.pixels, choice.vectors, op.stride[1], pointwise, planar, tail)
+    groups, inside = getattr(op, "groups", 1), weight.shape[1]
+    each = -(-len(weight) // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
+    words |= _walk(x, y, window) | {
+        "weights": planner.constant(f"{region.node.name} weights", pack_direct(weight, lanes, choice.vectors, planar)),
+        "groups": groups * each,
+        "rows": 1 if choice.merged else y.height,
+        "columns": y.height * y.width if choice.merged else y.width,
+        "parts_groups": each,
+        "parts_plane": x.plane_bytes * (inside // lanes) if groups > 1 else 0,
+        "blocks": inside if planar else inside // lanes,
+        "tail": 0 if planar else inside % lanes,
+        "input_plane": x.plane_bytes,
+        "weights_group": 4 * choice.vectors * lanes * weight[0].size,
+    }
+    planner.step(kernel, words, [x, *reads], [y])
+
+
+def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Array:
+    """`[out][in][kh][kw]` as `[group][block][kh][kw][in lane][out lane]`; a last block holds just what is left."""
+    out, inside = weight.shape[:2]
+    size = vectors * lanes
+    padded = np.zeros((-(-out // size) * size, *weight.shape[1:]), np.float32)
+    padded[:out] = weight
+    grouped = padded.reshape(-1, size, *weight.shape[1:])
+    block = 1 if planar else lanes
+    parts = [grouped[:, :, i : i + block].transpose(0, 3, 4, 2, 1) for i in range(0, inside, block)]
+    return np.concatenate([part.reshape(len(grouped), -1) for part in parts], axis=1)
+
+
+def lower_depthwise(planner: Planner, region: Region) -> None:
+    op, window, x, weight, bias = _parts(planner, region)
+    tail, words, reads = epilogue(planner, region, bias=bias)
+    y = planner.result(region.node.output)
+    kernel = depthwise.Depthwise(planner.schedule.choices[region.node.name].pixels, op.stride[1], tail)
+    words |= _walk(x, y, window) | {
+        "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(weight, planner.lanes)),
+        "blocks": y.blocks,
+        "rows": y.height,
+        "columns": y.width,
+        "input_plane": x.plane_bytes,
+    }
+    planner.step(kernel, words, [x, *reads], [y])
+
+
+def pack_depthwise(weight: Array, lanes: int) -> Array:
+    """`[channel][1][kh][kw]` as `[block][kh][kw][lane]`."""
+    blocks = -(-len(weight) // lanes)
+    padded = np.zeros((blocks * lanes, *weight.shape[2:]), np.float32)
+    padded[: len(weight)] = weight[:, 0]
+    return padded.reshape(blocks, lanes, *weight.shape[2:]).transpose(0, 2, 3, 1)
+
+
+def lower_gather(planner: Planner, region: Region) -> None:
+    op, window, x, weight, bias = _parts(planner, region)
+    assert isinstance(op, Conv)
+    tail, words, reads = epilogue(planner, region, bias=bias)
+    y = planner.result(region.node.output)
+    offsets = group_offsets(op, weight.shape[1], x, planner.lanes)
+    words |= _walk(x, y, window) | {
+        "weights": planner.constant(f"{region.node.name} weights", pack_gather(weight, planner.lanes)),
+        "offsets": planner.constant(f"{region.node.name} offsets", offsets),
+        "blocks": y.blocks,
+        "rows": y.height,
+        "columns": y.width,
+        "channels": weight.shape[1],
+        "input_column": op.stride[1] * x.pixel_bytes,
+    }
+    planner.step(gather.Gather(tail), words, [x, *reads], [y])
+
+
+def pack_gather(weight: Array, lanes: int) -> Array:
+    """`[out][in of the group][kh][kw]` as `[block][kh][kw][in][lane]`."""
+    blocks = -(-len(weight) // lanes)
+    padded = np.zeros((blocks * lanes, *weight.shape[1:]), np.float32)
+    padded[: len(weight)] = weight
+    return padded.reshape(blocks, lanes, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
+
+
+def group_offsets(op: Conv, inside: int, x: Buffer, lanes: int) -> Array:
+    """`[block][in of the group][lane]`: bytes to the input channel that an output lane needs; past the end, the first."""
+    out = np.arange(-(-op.channels // lanes) * lanes)
+    group = np.where(out < op.channels, out // (op.channels // op.groups), 0)
+    channel = group[:, None] * inside + np.arange(inside)
+    offset = channel // lanes * x.plane_bytes + channel % lanes * 4
+    return offset.reshape(-1, lanes, inside).transpose(0, 2, 1).astype(np.int64)
+
+
+def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, Buffer, Array, Array | None]:
+    node = region.anchor
+    assert node is not None and isinstance(node.op, Conv | Depthwise)
+    bias = param(planner, node, "bias") if "bias" in node.weights else None
+    (value,) = region.operands
+    return node.op, node.op.window(value.type), planner.operand(value), param(planner, node, "weight"), bias
+
+
+def _walk(x: Buffer, y: Buffer, window: Window) -> dict[str, Word]:
+    """Addresses and strides that every convolution has: from the first window's first tap on."""
+    top, left, _, _ = (int(side) for side in window.pad)
+    return {
+        "input": Address(x, -(top * x.row_bytes + left * x.pixel_bytes)),
+        "output": Address(y),
+        "kernel_height": window.kernel[0],
+        "kernel_width": window.kernel[1],
+        "input_row": window.stride[0] * x.row_bytes,
+        "tap_row": window.dilation[0] * x.row_bytes,
+        "tap_column": window.dilation[1] * x.pixel_bytes,
+        "output_plane": y.plane_bytes,
+        "output_row": y.row_bytes,
+    }

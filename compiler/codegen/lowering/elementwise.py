@@ -1,0 +1,45 @@
+"""Regions without an anchor: elementwise operators alone, on tensors or straight on the caller's image."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....runtime.errors import TargetError
+from ...ir.graph import Value
+from ...ir.region import Region
+from ...ir.structure import Parameter
+from ..kernels.epilogue import Epilogue
+from ..kernels.map import Map
+from ..program import Address, Planner, Word, extent
+from .epilogue import chain, epilogue
+
+
+def lower_map(planner: Planner, region: Region) -> None:
+    base = _base(planner, region)
+    tail, words, reads = epilogue(planner, region, base)
+    x, y = planner.operand(base), planner.result(region.node.output)
+    step: dict[str, Word] = {
+        "input": Address(x), "output": Address(y),
+        "blocks": y.blocks, "rows": y.height, "columns": y.width,
+        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
+        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
+    }  # fmt: skip
+    planner.step(Map(tail), words | step, [x, *reads], [y])
+
+
+def _base(planner: Planner, region: Region) -> Value:
+    """The operand that has the output's shape; the others are broadcast to it."""
+    for value in region.extras:
+        if extent(value) == extent(region.node.output) and not isinstance(planner.graph.producer(value).op, Parameter):
+            return value
+    raise TargetError(f"no native code yet for `{region.node.name}`, which broadcasts every operand", code="E0504")
+
+
+def lower_image(planner: Planner, region: Region) -> None:
+    (base,), output = region.extras, region.node.output
+    links, tables = chain(planner, region, [])
+    numbers: dict[str, Word] = {}
+    if tables:  # vectors run along rows here: a number each
+        numbers["tables"] = planner.constant(f"{output.name} tables", np.stack(tables, axis=1).astype(np.float32))
+    port = planner.port("input", planner.graph.inputs.index(base), base)
+    planner.load_image(port, output, planner.result(output), Epilogue(links), numbers)

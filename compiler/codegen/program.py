@@ -1,0 +1,291 @@
+"""The program: steps over buffers. Addresses are still names here; `memory` gives them numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from ...runtime.errors import InternalError
+from ..diagnostics import Span
+from ..ir.graph import Graph, Node, Value
+from ..ir.operator import Array
+from ..ir.region import Region
+from ..ir.structure import Input, Parameter
+from ..schedule.schedule import Layout, Schedule
+from .emit import Emitter
+from .kernels.copy import Copy
+from .kernels.epilogue import Epilogue
+from .kernels.image import Image
+from .kernels.rim import Rim
+
+
+class Kernel(Protocol):
+    """A frozen dataclass: equal kernels are one function. `arguments` name the words of a step, in order."""
+
+    @property
+    def arguments(self) -> tuple[str, ...]: ...
+
+    def emit(self, e: Emitter, name: str) -> None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Buffer:
+    """A tensor of one image in memory: `[block][row with rim][pixel with rim][lane]`.
+
+    It lies in the arena, or inside `root` from block `first` on, or belongs to the caller (`port`: ("input", 0)), who gives
+    it planar and without a rim.
+    """
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    layout: Layout
+    root: Buffer | None = None
+    first: int = 0
+    port: tuple[str, int] | None = None
+    element: int = 4  # bytes
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.channels // self.layout.block)
+
+    @property
+    def pixel_bytes(self) -> int:
+        return self.element * self.layout.block
+
+    @property
+    def row_bytes(self) -> int:
+        _, left, _, right = self.layout.rim
+        return (left + self.width + right) * self.pixel_bytes
+
+    @property
+    def plane_bytes(self) -> int:
+        top, _, bottom, _ = self.layout.rim
+        return (top + self.height + bottom) * self.row_bytes
+
+    @property
+    def bytes(self) -> int:
+        return self.blocks * self.plane_bytes
+
+    @property
+    def origin(self) -> int:
+        """Bytes from where the storage begins to the image's first pixel."""
+        top, left, _, _ = self.layout.rim
+        return self.first * self.plane_bytes + top * self.row_bytes + left * self.pixel_bytes
+
+    @property
+    def storage(self) -> Buffer:
+        return self.root or self
+
+    @property
+    def is_solid(self) -> bool:
+        """Rows follow one another without a gap."""
+        return not any(self.layout.rim)
+
+
+@dataclass(frozen=True)
+class Address:
+    """Bytes from the first pixel of a buffer."""
+
+    buffer: Buffer
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The beginning of one of the program's constants."""
+
+    name: str
+
+
+Word: TypeAlias = int | Address | Constant
+
+
+@dataclass(frozen=True)
+class Step:
+    """One kernel on some buffers. `parts` is into how many shares it may be cut."""
+
+    kernel: str
+    words: tuple[Word, ...]
+    reads: tuple[Buffer, ...]
+    writes: tuple[Buffer, ...]
+    node: str
+    spans: tuple[Span, ...] = ()
+    parts: int = 1
+
+
+@dataclass
+class Program:
+    """What runs, in order. `kernels` maps each kernel in use to its function's name."""
+
+    graph: Graph
+    schedule: Schedule
+    steps: list[Step] = field(default_factory=list)
+    constants: dict[str, Array] = field(default_factory=dict)
+    kernels: dict[Kernel, str] = field(default_factory=dict)
+
+    def ir(self) -> str:
+        """All kernels as one LLVM module."""
+        e = Emitter(self.schedule.target)
+        for kernel, name in self.kernels.items():
+            kernel.emit(e, name)
+        return e.text()
+
+    def __str__(self) -> str:
+        """One line a step: kernel, what it reads and writes."""
+        lines = [f"{len(self.steps)} steps, {len(self.kernels)} kernels", ""]
+        lines += [f"{name} = {kernel}" for kernel, name in self.kernels.items()] + [""]
+        for number, step in enumerate(self.steps):
+            reads = ", ".join(b.name for b in step.reads)
+            writes = ", ".join(f"{b.name} {b.layout}" for b in step.writes)
+            lines.append(f"{number:3}  {step.kernel:<14} {reads} -> {writes}")
+        return "\n".join(lines) + "\n"
+
+
+class Planner:
+    """Builds a program: lowerings ask it for the buffers of values, and give it steps."""
+
+    def __init__(self, graph: Graph, schedule: Schedule):
+        self.graph, self.schedule, self.lanes = graph, schedule, schedule.target.lanes
+        self.program = Program(graph, schedule)
+        self._buffers: dict[str, Buffer] = {}
+        self._node: Node | None = None
+        self._values = {value.name: value for node in graph.nodes() for value in node.outputs}
+
+    def begin(self, node: Node) -> None:
+        """Steps from here on are this node's."""
+        self._node = node
+
+    # Buffers
+
+    def port(self, kind: str, index: int, value: Value) -> Buffer:
+        """The caller's array for an input or output."""
+        c, h, w = extent(value)
+        element = 1 if value.type.dtype == "u8" else 4
+        return Buffer(f"{kind} {value.name}", c, h, w, Layout(1), port=(kind, index), element=element)
+
+    def operand(self, value: Value) -> Buffer:
+        """The buffer in which a value lies; a graph input is fetched from the caller's array when first asked for."""
+        if value.name not in self._buffers:
+            producer = self.graph.producer(value)
+            if not isinstance(producer.op, Input):
+                raise InternalError(f"`{value.name}` is read before it is computed")
+            source = self.port("input", self.graph.inputs.index(value), value)
+            self.load_image(source, value, self.result(value), Epilogue(), {})
+        return self._buffers[value.name]
+
+    def result(self, value: Value) -> Buffer:
+        """The buffer for a value that is about to be computed, its rim zeroed."""
+        buffer = self.buffer(value)
+        self._zero_rim(buffer)
+        return buffer
+
+    def buffer(self, value: Value) -> Buffer:
+        """The buffer for a value, inside another one where the schedule says so; nothing is written."""
+        if value.name not in self._buffers:
+            place = self.schedule.places.get(value.name)
+            root = self.buffer(self._values[place.root]) if place else None
+            layout, first = self.schedule.layouts[value.name], place.first if place else 0
+            self._buffers[value.name] = Buffer(value.name, *extent(value), layout, root, first)
+        return self._buffers[value.name]
+
+    def alias(self, value: Value, buffer: Buffer) -> None:
+        """A value that needs no step: it lies in a buffer that exists already."""
+        self._buffers[value.name] = buffer
+
+    # Steps
+
+    def constant(self, name: str, data: Array) -> Constant:
+        """Put an array beside the program; `name` says what it is, a number is added where that is taken."""
+        base, k = name, 1
+        while name in self.program.constants:
+            k += 1
+            name = f"{base} {k}"
+        self.program.constants[name] = np.ascontiguousarray(data)
+        return Constant(name)
+
+    def step(
+        self, kernel: Kernel, words: Mapping[str, Word], reads: Sequence[Buffer], writes: Sequence[Buffer]
+    ) -> None:
+        """Add a step; `words` are the kernel's arguments by name, no more and no less."""
+        wanted = [name.lstrip("@") for name in kernel.arguments]
+        if set(wanted) != set(words):
+            raise InternalError(f"{type(kernel).__name__} wants {sorted(wanted)}, got {sorted(words)}")
+        family = type(kernel).__name__.lower()
+        symbol = self.program.kernels.setdefault(kernel, f"{family}_{len(self.program.kernels)}")
+        node = self._node.name if self._node else "input"
+        spans = self._node.spans if self._node else ()
+        ordered = tuple(words[name] for name in wanted)
+        self.program.steps.append(Step(symbol, ordered, tuple(reads), tuple(writes), node, spans))
+
+    def _zero_rim(self, buffer: Buffer) -> None:
+        top, left, bottom, right = buffer.layout.rim
+        if not (top or left or bottom or right):
+            return
+        words: dict[str, Word] = {
+            "output": Address(buffer, -(top * buffer.row_bytes + left * buffer.pixel_bytes)),
+            "planes": buffer.blocks, "plane": buffer.plane_bytes, "row": buffer.row_bytes,
+            "top": top, "rows": buffer.height, "bottom": bottom,
+            "before": left * buffer.pixel_bytes, "inside": buffer.width * buffer.pixel_bytes,
+            "after": right * buffer.pixel_bytes,
+        }  # fmt: skip
+        self.step(Rim(), words, [], [buffer])
+
+    def copy(self, source: Buffer, target: Buffer, channels: int, source_first: int = 0, target_first: int = 0) -> None:
+        """Move channels between buffers of the same height and width."""
+        words: dict[str, Word] = {
+            "input": Address(source), "output": Address(target),
+            "channels": channels, "rows": target.height, "columns": target.width,
+            "input_first": source_first, "input_plane": source.plane_bytes, "input_row": source.row_bytes,
+            "output_first": target_first, "output_plane": target.plane_bytes, "output_row": target.row_bytes,
+        }  # fmt: skip
+        self.step(Copy(source.layout.block, target.layout.block), words, [source], [target])
+
+    def load_image(
+        self, source: Buffer, value: Value, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]
+    ) -> None:
+        """The caller's array into the arena, through a chain of elementwise operators, into the target's layout."""
+        channels, rows, columns = extent(value)
+        if value.type.rank == 2:  # a row of numbers is the same in every layout
+            channels, rows, columns = 1, 1, channels
+        planar = target.layout.block == 1 or value.type.rank == 2
+        if not planar and source.element == 4 and not epilogue.links:
+            return self.copy(source, target, channels)
+        image = target if planar else Buffer(f"{value.name} planar", channels, rows, columns, Layout(1))
+        words: dict[str, Word] = {
+            "input": Address(source), "output": Address(image),
+            "channels": channels, "rows": rows, "columns": columns,
+            "output_plane": image.plane_bytes, "output_row": image.row_bytes, **tables,
+        }  # fmt: skip
+        self.step(Image("u8" if source.element == 1 else "f32", epilogue), words, [source], [image])
+        if not planar:
+            self.copy(image, target, channels)
+
+
+def extent(value: Value) -> tuple[int, int, int]:
+    """Channels, height and width of one image; a row of features is channels of one pixel."""
+    known = value.type.known
+    return (known[0], known[1], known[2]) if len(known) == 3 else (known[0], 1, 1)
+
+
+Lowering: TypeAlias = Callable[[Planner, Region], None]
+
+
+def plan(graph: Graph, schedule: Schedule, lowerings: Mapping[str, Lowering]) -> Program:
+    """Lower every node by the algorithm that the schedule chose for it, then hand the outputs over."""
+    planner = Planner(graph, schedule)
+    for node in graph.nodes():
+        if not isinstance(node.op, Input | Parameter):
+            planner.begin(node)
+            lowerings[schedule.choices[node.name].algorithm](planner, Region.of(graph, node))
+    for index, (name, value) in enumerate(graph.outputs.items()):
+        source, target = planner.operand(value), planner.port("output", index, Value(name, value.type))
+        if value.type.rank == 2:
+            planner.load_image(source, value, target, Epilogue(), {})
+        else:
+            planner.copy(source, target, source.channels)
+    return planner.program

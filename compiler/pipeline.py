@@ -1,0 +1,70 @@
+"""The table of contents of the compiler: every pass and phase, in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..runtime.abi import Artifact
+from .codegen.build import build
+from .codegen.lowering import LOWERINGS
+from .codegen.program import Program, plan
+from .ir.graph import Graph
+from .passes.base import Pass
+from .passes.drop_dead_nodes import DropDeadNodes
+from .passes.drop_identities import DropIdentities
+from .passes.fold_batchnorm import FoldBatchnorm
+from .passes.fold_constants import FoldConstants
+from .passes.fuse_epilogues import FuseEpilogues
+from .passes.fuse_siblings import FuseSiblings
+from .passes.merge_pads import MergePads
+from .passes.share_subexpressions import ShareSubexpressions
+from .schedule.choose import choose
+from .schedule.schedule import Schedule
+from .schedule.target import target
+
+GRAPH_PASSES: tuple[Pass, ...] = (
+    DropIdentities(), FoldConstants(), ShareSubexpressions(), MergePads(),
+    FoldBatchnorm(), FuseSiblings(), FuseEpilogues(), DropDeadNodes(),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a compilation can be told. `disabled` names passes to leave out."""
+
+    cpu: str = "native"
+    disabled: frozenset[str] = frozenset()
+    threads: int = 1
+
+
+Stage: TypeAlias = "Graph | Schedule | Program | Artifact"
+Callback: TypeAlias = Callable[[str, Stage, float], None]
+
+
+def ignore(name: str, stage: Stage, seconds: float) -> None:
+    """The callback of a compilation that nobody watches."""
+
+
+def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:  # noqa: B008
+    """Optimise, schedule and compile a graph whose weights are bound.
+
+    `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping and
+    timing all hang there. Raises `TargetError` where there is no native code.
+    """
+
+    def timed(name: str, make: Callable[[], Stage]) -> Stage:
+        start = time.perf_counter()
+        stage = make()
+        after(name, stage, time.perf_counter() - start)
+        return stage
+
+    after("elaborate", graph, 0.0)
+    for step in GRAPH_PASSES:
+        if step.name not in options.disabled:
+            graph = timed(step.name, lambda step=step, graph=graph: step.run(graph))  # type: ignore[assignment]
+    schedule = timed("schedule", lambda: choose(graph, target(options.cpu)))
+    program = timed("program", lambda: plan(graph, schedule, LOWERINGS))  # type: ignore[arg-type]
+    return timed("build", lambda: build(program))  # type: ignore[arg-type, return-value]

@@ -1,0 +1,170 @@
+"""The schedule of a graph: an algorithm and a tile for each node, a layout for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...runtime.errors import TargetError
+from ..ir.graph import Graph, Node, Value
+from ..ir.region import Region
+from ..ir.structure import Input, Parameter
+from ..ops.conv import Conv, Depthwise, Window
+from ..ops.shape import Concat, Slice, Split
+from .cost import best_tile
+from .schedule import Choice, Layout, Place, Schedule, Sides
+from .target import Target
+
+_PLAIN = {
+    "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool", "global_avgpool": "pool", "global_maxpool": "pool",
+    "softmax": "softmax", "log_softmax": "softmax", "lrn": "lrn",
+    "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "dropout": "reshape",
+    "concat": "concat", "slice": "slice", "split": "slice",
+}  # fmt: skip
+ALGORITHMS = ("direct", "gather", "depthwise", "dense", "image", "map", *dict.fromkeys(_PLAIN.values()))
+
+
+def choose(graph: Graph, target: Target) -> Schedule:
+    """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code."""
+    regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
+    for region in regions:
+        _require_supported(graph, region)
+    schedule = Schedule(target, places=_places(graph, regions, target.lanes))
+    rims = _rims(regions, schedule.places)
+    for region in regions:
+        schedule.choices[region.node.name] = _choice(graph, region, schedule, rims)
+    for node in graph.nodes():
+        for value in node.outputs:
+            if not isinstance(node.op, Parameter):
+                block = 1 if _is_planar(graph, value, schedule) else target.lanes
+                rim = rims.get(_root(schedule.places, value.name), (0, 0, 0, 0))
+                schedule.layouts[value.name] = Layout(block, rim)
+    return schedule
+
+
+def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
+    target, anchor = schedule.target, region.anchor
+    if anchor is None:
+        base = region.extras[0]
+        from_user = isinstance(graph.producer(base).op, Input) and base.type.rank == 4
+        chain = len(region.extras) == 1 and all(len(operands) == 1 for _, operands in region.tail)
+        return Choice("image") if from_user and chain else Choice("map")
+    op, out = anchor.op, anchor.output.type
+    if isinstance(op, Conv | Depthwise):
+        return _convolution(op, region, schedule, rims)
+    if op.name == "dense":
+        vectors = -(-out.known[0] // target.lanes)
+        return Choice("dense", 1, max(v for v in range(1, 5) if vectors % v == 0))
+    return Choice(_PLAIN[op.name])
+
+
+def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
+    target, lanes = schedule.target, schedule.target.lanes
+    (x,), y = region.operands, region.node.output
+    channels, (out, height, width) = x.type.known[0], y.type.known
+    if isinstance(op, Depthwise) or op.groups == channels == out:
+        return Choice("depthwise", best_tile(width, 1, target)[0])
+    inside, outside = channels // op.groups, out // op.groups
+    if op.groups > 1 and (inside % lanes or outside % lanes):
+        return Choice("gather")
+    solid = not any(_root(schedule.places, value.name) in rims for value in (x, y))
+    merged = solid and op.kernel == op.stride == (1, 1)
+    columns = height * width if merged else width
+    return Choice("direct", *best_tile(columns, -(-outside // lanes), target), merged)
+
+
+def _require_supported(graph: Graph, region: Region) -> None:
+    node = region.anchor or region.node
+    name, span = node.op.name, region.node.spans[0] if region.node.spans else None
+    where = f" ({span})" if span else ""
+
+    def refuse(what: str) -> TargetError:
+        message = f"no native code yet for {what}, at `{region.node.name}`{where}"
+        return TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
+
+    if region.anchor is not None and name not in _PLAIN and name not in ("conv", "depthwise", "dense"):
+        raise refuse(f"`{name}`")
+    for value in (*region.operands, *region.extras, *region.node.outputs):
+        if value.type.rank not in (2, 4) and not isinstance(graph.producer(value).op, Parameter):
+            raise refuse(f"`{name}` on {value.type}")
+        if value.type.dtype == "i64" or (value in region.node.outputs and value.type.dtype != "f32"):
+            raise refuse(f"`{name}` with {value.type.dtype}")
+    axis = getattr(node.op, "axis", 1)
+    if axis != 1:
+        raise refuse(f"`{name}` along axis {axis}")
+
+
+def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]:
+    """Which values live inside others: what a concatenation joins, and what a slice or split takes."""
+    places: dict[str, Place] = {}
+    for region in reversed(regions):
+        if region.anchor is None or not isinstance(region.anchor.op, Concat):
+            continue
+        first, output = 0, region.node.output.name
+        for value in region.operands:
+            if first % lanes == 0 and value.name not in places and _writes(graph, value, region.operands):
+                base = places.get(output, Place(output, 0))
+                places[value.name] = Place(base.root, base.first + first // lanes)
+            first += value.type.known[0]
+    for region in regions:
+        if region.anchor is not None and isinstance(region.anchor.op, Slice | Split):
+            (source,) = region.operands
+            base = places.get(source.name, Place(source.name, 0))
+            for value, first in zip(region.node.outputs, first_channels(region.anchor), strict=True):
+                if first % lanes == 0 and value.name not in places and not isinstance(graph.producer(source).op, Input):
+                    places[value.name] = Place(base.root, base.first + first // lanes)
+    return places
+
+
+def first_channels(node: Node) -> Iterator[int]:
+    """Where each output of a slice or split begins."""
+    first = node.op.start if isinstance(node.op, Slice) else 0
+    for value in node.outputs:
+        yield first
+        first += value.type.known[0]
+
+
+def _writes(graph: Graph, value: Value, operands: tuple[Value, ...]) -> bool:
+    """Whether the value's producer stores into a buffer of its own choosing, and the concatenation takes it once."""
+    op = graph.producer(value).op
+    views = ("slice", "split", "flatten", "reshape", "identity", "dropout")
+    return not isinstance(op, Input | Parameter) and op.name not in views and operands.count(value) == 1
+
+
+def _root(places: dict[str, Place], name: str) -> str:
+    return places[name].root if name in places else name
+
+
+def _rims(regions: list[Region], places: dict[str, Place]) -> dict[str, Sides]:
+    """By root: the rim that its widest reader wants."""
+    rims: dict[str, Sides] = {}
+    for region in regions:
+        if region.anchor is None or not isinstance(region.anchor.op, Conv | Depthwise):
+            continue
+        root = _root(places, region.operands[0].name)
+        want = rim_of(region.anchor.op.window(region.operands[0].type), region.operands[0], region.anchor.output)
+        if not any(want):
+            continue
+        rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]
+    return rims
+
+
+def rim_of(window: Window, x: Value, y: Value) -> Sides:
+    """How far the window's taps reach past each side of the image."""
+    (top, left, _, _), (high, wide) = window.pad, x.type.known[1:]
+    (rows, columns), (sh, sw) = y.type.known[1:], window.stride
+    below = (rows - 1) * sh + window.reach[0] - int(top) - high
+    right = (columns - 1) * sw + window.reach[1] - int(left) - wide
+    return int(top), int(left), max(0, below), max(0, right)
+
+
+def _is_planar(graph: Graph, value: Value, schedule: Schedule) -> bool:
+    """Images with few channels stay planar where only direct convolutions read them: no lane is wasted."""
+    producer = graph.producer(value)
+    image = isinstance(producer.op, Input) or schedule.choices[producer.name].algorithm == "image"
+    if not image or value.type.rank != 4 or value.type.known[0] >= schedule.target.lanes or graph.is_output(value):
+        return False
+    readers = [Region.of(graph, node) for node, _ in graph.readers(value)]
+    return all(
+        schedule.choices[r.node.name].algorithm == "direct" and value in r.operands and value not in r.extras
+        for r in readers
+    )

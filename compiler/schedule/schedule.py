@@ -1,0 +1,62 @@
+"""Decisions: which layout each value has and how each node is computed. Printable, and data all the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .target import Target
+
+Sides = tuple[int, int, int, int]  # top, left, bottom, right
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`block` channels lie side by side: 1 is planar, a register's lanes is blocked (NCHWc). Lanes past the last channel
+    hold anything and are never read across lanes. The rim of zeros is what the widest reader wants."""
+
+    block: int
+    rim: Sides = (0, 0, 0, 0)
+
+    def __str__(self) -> str:
+        rim = "" if not any(self.rim) else f" rim {','.join(map(str, self.rim))}"
+        return ("planar" if self.block == 1 else f"NCHW{self.block}c") + rim
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value that lives inside another: from block `first` of `root` on. Concatenation costs nothing that way."""
+
+    root: str
+    first: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a node is computed: the algorithm, the register tile in pixels x vectors of channels, and whether rows are
+    `merged` into one long one, so that tiles run across them."""
+
+    algorithm: str
+    pixels: int = 1
+    vectors: int = 1
+    merged: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' if self.merged else ''}"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    target: Target
+    layouts: dict[str, Layout] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+    choices: dict[str, Choice] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """One line a node: how it is computed, where its value lies."""
+        lines = [f"target {self.target.name}: {self.target.lanes} lanes, {self.target.registers} registers"]
+        width = max(map(len, self.layouts), default=0)
+        for name, layout in self.layouts.items():
+            place = f" in {self.places[name].root}+{self.places[name].first}" if name in self.places else ""
+            choice = str(self.choices[name]) if name in self.choices else ""
+            lines.append(f"{name:<{width}}  {choice:<16}  {layout}{place}".rstrip())
+        return "\n".join(lines) + "\n"

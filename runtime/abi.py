@@ -1,0 +1,85 @@
+"""The whole contract between the compiler and the runtime.
+
+A kernel is `void kernel(ptr arguments, i64 part, i64 parts, ptr scratch)`; `arguments` is a block of 64-bit words. What
+each word is before addresses are known is a `Word` here. An object file, a blob of constants and a `Manifest` are enough
+to run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+VERSION = 1
+ALIGNMENT = 64  # bytes: a cache line, and the widest register
+
+
+def aligned(size: int) -> npt.NDArray[np.uint8]:
+    """`size` bytes (at least 1) on a boundary of `ALIGNMENT`, zeroed."""
+    raw = np.zeros(max(size, 1) + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + max(size, 1)]
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output as users see it: `shape` is what comes after the batch."""
+
+    name: str
+    dtype: Literal["f32", "u8"]
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of one image."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count * (1 if self.dtype == "u8" else 4)
+
+
+@dataclass(frozen=True)
+class Word:
+    """`number` stands for itself; otherwise `value` is a byte offset into the arena, the constants, or the array that the
+    caller gives for input or output `port`."""
+
+    kind: Literal["number", "arena", "constant", "input", "output"]
+    value: int
+    port: int = 0
+
+
+@dataclass(frozen=True)
+class StepEntry:
+    """One call of a kernel, cut into `parts`."""
+
+    kernel: str
+    words: tuple[Word, ...]
+    parts: int
+    node: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything about a compiled network but its code and numbers."""
+
+    version: int
+    cpu: str
+    batch_tile: int
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    arena_bytes: int
+    arena_peak: int
+    scratch_bytes_per_thread: int
+    steps: tuple[StepEntry, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """What compilation leaves: the manifest, an object file with the kernels, and the constants, aligned."""
+
+    manifest: Manifest
+    code: bytes
+    constants: npt.NDArray[np.uint8]

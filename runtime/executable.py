@@ -1,0 +1,115 @@
+"""A compiled network in memory, ready to be called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .abi import Artifact, Port, Word, aligned
+from .errors import InputError
+from .loader import Code
+from .runner import ENTRY_BYTES, runner
+
+DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8)}
+
+
+class Executable:
+    """Code, constants and one arena. Calls from several threads take turns."""
+
+    def __init__(self, artifact: Artifact):
+        self.manifest = manifest = artifact.manifest
+        self._code = Code(artifact.code)
+        self._constants = artifact.constants
+        self._arena = aligned(manifest.arena_bytes)
+        self._scratch = aligned(manifest.scratch_bytes_per_thread)
+        self._run = runner()
+        self._lock = threading.Lock()
+        self._link()
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        return self.manifest.inputs
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        return self.manifest.outputs
+
+    @property
+    def arena_bytes(self) -> int:
+        return self.manifest.arena_bytes
+
+    @property
+    def constant_bytes(self) -> int:
+        return self._constants.nbytes
+
+    def _link(self) -> None:
+        """Turn the manifest's words into numbers, and remember which ones change from call to call."""
+        count = sum(len(step.words) for step in self.manifest.steps)
+        self._words = np.zeros(max(count, 1), np.int64)
+        table = np.zeros((len(self.manifest.steps), ENTRY_BYTES // 8), np.int64)
+        bindings: list[tuple[int, int, int]] = []
+        base, at = self._words.ctypes.data, 0
+        for number, step in enumerate(self.manifest.steps):
+            table[number] = self._code.address(step.kernel), base + 8 * at, step.parts
+            for word in step.words:
+                if word.kind in ("input", "output"):
+                    index, port = self._port(word)
+                    bindings.append((base + 8 * at, index, port.bytes))
+                else:
+                    self._words[at] = word.value + self._base(word)
+                at += 1
+        self._table = table
+        self._bindings = np.array(bindings, np.int64).reshape(-1, ENTRY_BYTES // 8)
+
+    def _base(self, word: Word) -> int:
+        if word.kind == "arena":
+            return self._arena.ctypes.data
+        return self._constants.ctypes.data if word.kind == "constant" else 0
+
+    def _port(self, word: Word) -> tuple[int, Port]:
+        """The place in the array of pointers, and the port: inputs first."""
+        if word.kind == "input":
+            return word.port, self.inputs[word.port]
+        return len(self.inputs) + word.port, self.outputs[word.port]
+
+    def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Run images `[n, *shape]`, any n, for each input by name; gives arrays `[n, *shape]` by output name.
+
+        Raises `InputError` for missing or unknown names and arrays of another shape or dtype.
+        """
+        arrays, images = self._checked(feeds)
+        results = {port.name: np.empty((images, *port.shape), DTYPES[port.dtype]) for port in self.outputs}
+        pointers = np.array([a.ctypes.data for a in (*arrays, *results.values())], np.int64)
+        with self._lock:
+            self._run(
+                self._table.ctypes.data, 0, len(self._table), self._bindings.ctypes.data, len(self._bindings),
+                pointers.ctypes.data, 0, images, self._scratch.ctypes.data,
+            )  # fmt: skip
+        return results
+
+    def _checked(self, feeds: Mapping[str, npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], int]:
+        names = {port.name for port in self.inputs}
+        if unknown := sorted(set(feeds) - names):
+            raise InputError(f"the network has no input `{unknown[0]}`", code="E0601", help=f"it has {_listed(names)}")
+        arrays, images = [], None
+        for port in self.inputs:
+            if port.name not in feeds:
+                raise InputError(f"no array for input `{port.name}`", code="E0601")
+            array = np.asarray(feeds[port.name])
+            wanted = f"{port.dtype}[N, {', '.join(map(str, port.shape))}]"
+            if array.dtype != DTYPES[port.dtype] or array.shape[1:] != port.shape or array.ndim != len(port.shape) + 1:
+                given = f"{array.dtype}{list(array.shape)}"
+                raise InputError(f"input `{port.name}` wants {wanted}, got {given}", code="E0602")
+            if images is not None and len(array) != images:
+                raise InputError(f"inputs differ in batch: {images} and {len(array)}", code="E0603")
+            images = len(array)
+            arrays.append(np.ascontiguousarray(array))
+        return arrays, images or 0
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
