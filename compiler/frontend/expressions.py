@@ -289,7 +289,7 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
     return value
 
 
-_TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
+TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
 def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
@@ -300,18 +300,18 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
             raise scope.failure(refusal, node) from None
         except Undecided as undecided:
             raise unanswered(undecided, node, scope) from None
-    if operator not in _TENSOR_ARITHMETIC:
+    if operator not in TENSOR_ARITHMETIC:
         raise scope.fail("E0303", f"tensors have no `{operator}`", node, help="they have + - * /")
     number = b if isinstance(a, Tensor) else a
     if isinstance(number, Dim):
         raise unanswered(Undecided(f"the value of {number}"), node, scope)
     if isinstance(number, Tensor):
-        return _applied(_TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
+        return _applied(TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
     if not is_number(number):
         raise scope.fail("E0303", f"tensor arithmetic wants a tensor or a number, got {describe(number)}", node)
     side = "left" if number is a and operator in "-/" else "right"
     tensor = b if number is a else a
-    return _applied(_TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)
+    return _applied(TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)
 
 
 def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, scope: Scope) -> Tensor:
