@@ -1,6 +1,7 @@
 """How a graph prints."""
 
 import cnnc.compiler.ops  # noqa: F401  fills the registry
+from cnnc.compiler.frontend.read import read
 from cnnc.compiler.ir.graph import Graph, Node, Param, Value
 from cnnc.compiler.ir.operator import REGISTRY, Operator, bind
 from cnnc.compiler.ir.structure import Fused, Input, Parameter
@@ -56,6 +57,7 @@ def every_form() -> Graph:
 def test_every_form_of_the_text():
     graph = every_form()
     verify(graph)
+    assert read(show(graph), graph.params) == graph
     assert show(graph) == (
         """\
 block act_region {

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cnnc.compiler.frontend.load import parse_text
+from cnnc.compiler.frontend.read import read
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.ir.verify import verify
@@ -36,6 +37,7 @@ def test_golden(path: Path):
         result = step.run(result)
         verify(result)
     text = show(result)
+    assert show(read(text)) == text
     if "CNNC_BLESS" in os.environ:
         path.write_text(f"{source}# CHECK:\n{text}")
     else:
@@ -43,5 +45,5 @@ def test_golden(path: Path):
     inputs = random_inputs(given)
     before, after = interpret(given, inputs, np.float64), interpret(result, inputs, np.float64)
     for name, array in before.items():
-        # Folded weights are rounded once, by 2**-24 of themselves; the few layers here enlarge that less than 100 times.
+        # Folded weights are rounded once, by 2**-24 of themselves; few layers enlarge that less than 100 times.
         assert_allclose(after[name], array, rtol=0, atol=100 * 2**-24 * np.abs(array).max(), err_msg=name)

@@ -1,12 +1,14 @@
 """No pass, in any company, changes a number, its argument, or what holds of every graph."""
 
 import numpy as np
+from cnnc.compiler.frontend.read import read
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.passes.base import Pass
+from cnnc.compiler.passes.fuse_epilogues import ANCHORS, FuseEpilogues
 from cnnc.compiler.passes.fuse_siblings import FuseSiblings
 from every_pass import PASSES
 from hypothesis import assume, given, settings
@@ -56,3 +58,27 @@ def test_a_second_run_finds_nothing(net: Net):
     for step in PASSES:
         graph = step.run(graph)
         assert show(step.run(graph)) == show(graph), step.name
+
+
+@given(networks())
+@settings(deadline=None)
+def test_a_region_is_an_anchor_and_elementwise_operators_of_one_shape(net: Net):
+    for node in FuseEpilogues().run(net.graph).nodes("fused"):
+        assert node.body is not None
+        first, *rest = (inner for inner in node.body.nodes() if inner.op.name != "input")
+        assert rest and (first.op.scalar is not None or first.op.name in ANCHORS)
+        assert all(inner.op.scalar is not None for inner in rest)
+        assert {inner.output.type.shape for inner in (first, *rest)} == {node.output.type.shape}
+        assert all(inner.output.type.dtype == "f32" for inner in (first, *rest[:-1]))
+
+
+@given(networks())
+@settings(deadline=None)
+def test_the_text_reads_back_to_the_same_graph(net: Net):
+    graph = net.graph
+    for step in PASSES:
+        graph = step.run(graph)
+        graph.drop_unused_params()  # the text knows only the weights that nodes name
+        again = read(show(graph), graph.params)
+        assert again == graph
+        verify(again)
