@@ -34,7 +34,7 @@ def show(graph: Graph) -> str:
     return "\n".join([*regions, _braces("model", graph)])
 
 
-def show_node(graph: Graph, node: Node) -> str:
+def _line(graph: Graph, node: Node) -> str:
     """One node as its line of the text."""
     if isinstance(node.op, Input):
         return f"input {_typed(node)}"
@@ -57,7 +57,7 @@ def _braces(keyword: Literal["block", "model"], graph: Graph) -> str:
 
 def _lines(graph: Graph) -> Iterator[str]:
     for node in graph.nodes():
-        yield show_node(graph, node)
+        yield _line(graph, node)
     for name, value in graph.outputs.items():
         yield f"output {name}" if name == value.name else f"output {name} = {value.name}"
 
