@@ -75,11 +75,12 @@ class Diagnostic:
             width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
             text, column = _window(text, column, width)
             width = max(1, min(width, len(text) - column + 1))
+            underline = f"{'^' * width} {self.label}".rstrip()
             lines += [
                 f"{gutter}{paint('-->', '34;1')} {self.span}",
                 f"{gutter} {paint('|', '34;1')}",
                 f"{paint(str(line), '34;1')} {paint('|', '34;1')} {text}",
-                f"{gutter} {paint('|', '34;1')} {' ' * (column - 1)}{paint(('^' * width + ' ' + self.label).rstrip(), shade)}",
+                f"{gutter} {paint('|', '34;1')} {' ' * (column - 1)}{paint(underline, shade)}",
             ]
             if self.notes or self.help:
                 lines.append(f"{gutter} {paint('|', '34;1')}")

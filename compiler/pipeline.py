@@ -48,7 +48,7 @@ def ignore(name: str, stage: Stage, seconds: float) -> None:
     """The callback of a compilation that nobody watches."""
 
 
-def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:  # noqa: B008
+def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:
     """Optimise, schedule and compile a graph whose weights are bound.
 
     `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping and

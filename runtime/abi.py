@@ -1,8 +1,8 @@
 """The whole contract between the compiler and the runtime.
 
-A kernel is `void kernel(ptr arguments, i64 part, i64 parts, ptr scratch)`; `arguments` is a block of 64-bit words. What
-each word is before addresses are known is a `Word` here. An object file, a blob of constants and a `Manifest` are enough
-to run.
+A kernel is `void kernel(ptr arguments, i64 part, i64 parts, ptr scratch)`; `arguments` is a block of 64-bit words.
+What each word is before addresses are known is a `Word` here. An object file, a blob of constants and a `Manifest` are
+enough to run.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Port:
 
 @dataclass(frozen=True)
 class Word:
-    """`number` stands for itself; otherwise `value` is a byte offset into the arena, the constants, or the array that the
-    caller gives for input or output `port`."""
+    """`number` stands for itself; otherwise `value` is a byte offset into the arena, the constants, or the array that
+    the caller gives for input or output `port`."""
 
     kind: Literal["number", "arena", "constant", "input", "output"]
     value: int

@@ -10,8 +10,8 @@ from .program import Buffer, Program
 
 @dataclass(frozen=True)
 class Arena:
-    """Byte offsets of the buffers that need memory of their own. `peak` is the largest set alive at once: no plan can be
-    smaller."""
+    """Byte offsets of the buffers that need memory of their own. `peak` is the largest set alive at once: no plan can
+    be smaller."""
 
     offsets: dict[Buffer, int]
     bytes: int
@@ -19,8 +19,8 @@ class Arena:
 
 
 def plan_arena(program: Program) -> Arena:
-    """Greedy by size (Pisarchyk & Lee 2020, arXiv 2001.03288): the largest buffer first, each at the lowest offset where
-    it overlaps no buffer that lives at the same time."""
+    """Greedy by size (Pisarchyk & Lee 2020, arXiv 2001.03288): the largest buffer first, each at the lowest offset
+    where it overlaps no buffer that lives at the same time."""
     lives = _lives(program)
     offsets: dict[Buffer, int] = {}
     for buffer in sorted(lives, key=lambda b: -b.bytes):

@@ -35,8 +35,8 @@ class Kernel(Protocol):
 class Buffer:
     """A tensor of one image in memory: `[block][row with rim][pixel with rim][lane]`.
 
-    It lies in the arena, or inside `root` from block `first` on, or belongs to the caller (`port`: ("input", 0)), who gives
-    it planar and without a rim.
+    It lies in the arena, or inside `root` from block `first` on, or belongs to the caller (`port`: ("input", 0)), who
+    gives it planar and without a rim.
     """
 
     name: str

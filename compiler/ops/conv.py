@@ -49,6 +49,12 @@ class Window:
         return window
 
     @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """The pad, once all sizes are known."""
+        top, left, bottom, right = ints(self.pad)
+        return top, left, bottom, right
+
+    @property
     def reach(self) -> Pair:
         """Pixels from the first to the last tap, both included."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
@@ -237,6 +243,12 @@ class ConvTranspose(Operator):
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)
     bias: bool = attr(flag, "add a learned constant to each channel", default=True)
+
+    @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """The pad, once all sizes are known."""
+        top, left, bottom, right = ints(self.pad)
+        return top, left, bottom, right
 
     @property
     def reach(self) -> Pair:

@@ -150,11 +150,11 @@ def _rims(regions: list[Region], places: dict[str, Place]) -> dict[str, Sides]:
 
 def rim_of(window: Window, x: Value, y: Value) -> Sides:
     """How far the window's taps reach past each side of the image."""
-    (top, left, _, _), (high, wide) = window.pad, x.type.known[1:]
+    (top, left, _, _), (high, wide) = window.sides, x.type.known[1:]
     (rows, columns), (sh, sw) = y.type.known[1:], window.stride
-    below = (rows - 1) * sh + window.reach[0] - int(top) - high
-    right = (columns - 1) * sw + window.reach[1] - int(left) - wide
-    return int(top), int(left), max(0, below), max(0, right)
+    below = (rows - 1) * sh + window.reach[0] - top - high
+    right = (columns - 1) * sw + window.reach[1] - left - wide
+    return top, left, max(0, below), max(0, right)
 
 
 def _is_planar(graph: Graph, value: Value, schedule: Schedule) -> bool:

@@ -11,8 +11,8 @@ Sides = tuple[int, int, int, int]  # top, left, bottom, right
 
 @dataclass(frozen=True)
 class Layout:
-    """`block` channels lie side by side: 1 is planar, a register's lanes is blocked (NCHWc). Lanes past the last channel
-    hold anything and are never read across lanes. The rim of zeros is what the widest reader wants."""
+    """`block` channels lie side by side: 1 is planar, a register's lanes is blocked (NCHWc). Lanes past the last
+    channel hold anything and are never read across lanes. The rim of zeros is what the widest reader wants."""
 
     block: int
     rim: Sides = (0, 0, 0, 0)

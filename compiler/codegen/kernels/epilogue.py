@@ -1,8 +1,8 @@
 """What happens to a vector of results before it is stored: the elementwise tail of a fused region.
 
-A chain of links, each an operator with a `scalar` rule. Its operands are earlier results or extra inputs: tensors of the
-output's shape read at the same place, tensors with one number a channel, or single numbers. Its per-channel tables (bias,
-scale, slope) lie beside one another in memory: `[block][table][lane]`.
+A chain of links, each an operator with a `scalar` rule. Its operands are earlier results or extra inputs: tensors of
+the output's shape read at the same place, tensors with one number a channel, or single numbers. Its per-channel tables
+(bias, scale, slope) lie beside one another in memory: `[block][table][lane]`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Literal
 from ...ir.operator import Operator
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int
-
 
 Extra = Literal["tensor", "channel", "number"]
 

@@ -15,8 +15,8 @@ class Pool:
     """Maximum or mean of windows. `step` input pixels lie between outputs of a row.
 
     Outputs from `inner_start` to `inner_stop` have whole windows in their row and are made `pixels` at a time, the
-    others one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad` the
-    mean divides by what lies in the padded image, else by what lies in the image.
+    others one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad`
+    the mean divides by what lies in the padded image, else by what lies in the image.
     """
 
     kind: Literal["max", "mean"]

@@ -98,7 +98,7 @@ def pack_gather(weight: Array, lanes: int) -> Array:
 
 
 def group_offsets(op: Conv, inside: int, x: Buffer, lanes: int) -> Array:
-    """`[block][in of the group][lane]`: bytes to the input channel that an output lane needs; past the end, the first."""
+    """`[block][in of the group][lane]`: bytes to the channel that an output lane needs; past the end, the first."""
     out = np.arange(-(-op.channels // lanes) * lanes)
     group = np.where(out < op.channels, out // (op.channels // op.groups), 0)
     channel = group[:, None] * inside + np.arange(inside)
@@ -116,7 +116,7 @@ def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, 
 
 def _walk(x: Buffer, y: Buffer, window: Window) -> dict[str, Word]:
     """Addresses and strides that every convolution has: from the first window's first tap on."""
-    top, left, _, _ = (int(side) for side in window.pad)
+    top, left, _, _ = window.sides
     return {
         "input": Address(x, -(top * x.row_bytes + left * x.pixel_bytes)),
         "output": Address(y),

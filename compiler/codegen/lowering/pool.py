@@ -21,7 +21,7 @@ def lower_pool(planner: Planner, region: Region) -> None:
     if isinstance(op, MaxPool | AvgPool):
         window = op.window(region.operands[0].type)
         kernel, stride, dilation = window.kernel, window.stride, window.dilation
-        pad = tuple(int(side) for side in window.pad)
+        pad = window.sides
     reach = (kernel[1] - 1) * dilation[1] + 1
     start = -(-pad[1] // stride[1])
     whole = 0 if adaptive else max(0, (x.width - reach + pad[1]) // stride[1] + 1 - start)
