@@ -3,8 +3,8 @@
     python benchmarks/compare.py                         # the networks of NETWORKS, one thread, one image
     python benchmarks/compare.py examples/resnet.cnn:ResNet18 --threads 2 --json out.json
 
-Each engine lives in a process of its own; short bursts go round from engine to engine, so that drift of the machine hits
-all alike. Times are milliseconds a call, minimum and median; a ratio above 1 means that cnnc is faster.
+Each engine lives in a process of its own; short bursts go round from engine to engine, so that drift of the machine
+hits all alike. Times are milliseconds a call, minimum and median; a ratio above 1 means that cnnc is faster.
 """
 
 from __future__ import annotations

@@ -51,8 +51,8 @@ def ignore(name: str, stage: Stage, seconds: float) -> None:
 def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:
     """Optimise, schedule and compile a graph whose weights are bound.
 
-    `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping and
-    timing all hang there. Raises `TargetError` where there is no native code.
+    `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping
+    and timing all hang there. Raises `TargetError` where there is no native code.
     """
 
     def timed(name: str, make: Callable[[], Stage]) -> Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -20,11 +21,12 @@ DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8)}
 class Executable:
     """Code, constants and one arena. Calls from several threads take turns."""
 
-    def __init__(self, artifact: Artifact):
+    def __init__(self, artifact: Artifact, *, arena: npt.NDArray[np.uint8] | None = None):
+        """`arena` is memory to work in, aligned like `abi.aligned`; by default a network brings its own."""
         self.manifest = manifest = artifact.manifest
         self._code = Code(artifact.code)
         self._constants = artifact.constants
-        self._arena = aligned(manifest.arena_bytes)
+        self._arena = aligned(manifest.arena_bytes) if arena is None else arena
         self._scratch = aligned(manifest.scratch_bytes_per_thread)
         self._run = runner()
         self._lock = threading.Lock()
@@ -62,8 +64,12 @@ class Executable:
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1
-        self._table = table
-        self._bindings = np.array(bindings, np.int64).reshape(-1, ENTRY_BYTES // 8)
+        pitches = np.array(bindings, np.int64).reshape(-1, ENTRY_BYTES // 8)
+        self._arrays = (ctypes.c_void_p * (len(self.inputs) + len(self.outputs)))()
+        arrays, scratch = ctypes.addressof(self._arrays), self._scratch.ctypes.data
+        self._table = np.array([table.ctypes.data, pitches.ctypes.data, len(pitches), arrays, scratch], np.int64)
+        self._kept = table, pitches
+        self._address, self._steps = self._table.ctypes.data, len(table)
 
     def _base(self, word: Word) -> int:
         if word.kind == "arena":
@@ -81,35 +87,33 @@ class Executable:
 
         Raises `InputError` for missing or unknown names and arrays of another shape or dtype.
         """
-        arrays, images = self._checked(feeds)
-        results = {port.name: np.empty((images, *port.shape), DTYPES[port.dtype]) for port in self.outputs}
-        pointers = np.array([a.ctypes.data for a in (*arrays, *results.values())], np.int64)
-        with self._lock:
-            self._run(
-                self._table.ctypes.data, 0, len(self._table), self._bindings.ctypes.data, len(self._bindings),
-                pointers.ctypes.data, 0, images, self._scratch.ctypes.data,
-            )  # fmt: skip
-        return results
-
-    def _checked(self, feeds: Mapping[str, npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], int]:
-        names = {port.name for port in self.inputs}
-        if unknown := sorted(set(feeds) - names):
-            raise InputError(f"the network has no input `{unknown[0]}`", code="E0601", help=f"it has {_listed(names)}")
-        arrays, images = [], None
+        if unknown := sorted(set(feeds) - {port.name for port in self.inputs}):
+            names = ", ".join(f"`{port.name}`" for port in self.inputs)
+            raise InputError(f"the network has no input `{unknown[0]}`", code="E0601", help=f"it has {names}")
         for port in self.inputs:
             if port.name not in feeds:
                 raise InputError(f"no array for input `{port.name}`", code="E0601")
-            array = np.asarray(feeds[port.name])
-            wanted = f"{port.dtype}[N, {', '.join(map(str, port.shape))}]"
-            if array.dtype != DTYPES[port.dtype] or array.shape[1:] != port.shape or array.ndim != len(port.shape) + 1:
-                given = f"{array.dtype}{list(array.shape)}"
-                raise InputError(f"input `{port.name}` wants {wanted}, got {given}", code="E0602")
-            if images is not None and len(array) != images:
+        results = self(*(feeds[port.name] for port in self.inputs))
+        return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
+
+    def __call__(self, *arrays: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """The outputs in order, for arrays in the order of the inputs."""
+        checked = [self._checked(port, array) for port, array in zip(self.inputs, arrays, strict=True)]
+        images = len(checked[0])
+        for array in checked:
+            if len(array) != images:
                 raise InputError(f"inputs differ in batch: {images} and {len(array)}", code="E0603")
-            images = len(array)
-            arrays.append(np.ascontiguousarray(array))
-        return arrays, images or 0
+        results = [np.empty((images, *port.shape), DTYPES[port.dtype]) for port in self.outputs]
+        with self._lock:
+            for place, array in enumerate((*checked, *results)):
+                self._arrays[place] = array.__array_interface__["data"][0]
+            self._run(self._address, 0, self._steps, 0, images)
+        return results
 
-
-def _listed(names: set[str]) -> str:
-    return ", ".join(f"`{name}`" for name in sorted(names))
+    def _checked(self, port: Port, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The array itself where it fits, in C order."""
+        array = np.asarray(array)
+        if array.dtype != DTYPES[port.dtype] or array.shape[1:] != port.shape or array.ndim != len(port.shape) + 1:
+            wanted = f"{port.dtype}[N, {', '.join(map(str, port.shape))}]"
+            raise InputError(f"input `{port.name}` wants {wanted}, got {array.dtype}{list(array.shape)}", code="E0602")
+        return array if array.flags.c_contiguous else np.ascontiguousarray(array)

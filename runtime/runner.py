@@ -1,7 +1,12 @@
 """The native loop that runs any program: it walks a table of steps, image after image.
 
-It does not depend on the network, so that its code is compiled once in a process. A step table's entry is
-`{kernel, arguments, parts}`, a binding's is `{address of a word, index of the caller's array, bytes an image}`.
+It does not depend on the network, so that its code is compiled once in a process. It reads a table of five words:
+
+    steps      address of the step table: entries `{kernel, arguments, parts}`
+    bindings   address of the binding table: entries `{address of a word, index of the caller's array, bytes an image}`
+    bound      bindings there are
+    arrays     address of the addresses of the caller's arrays, inputs first
+    scratch    address of the scratch memory
 """
 
 from __future__ import annotations
@@ -20,9 +25,19 @@ _IR = """
 %step = type { ptr, ptr, i64 }
 %binding = type { ptr, i64, i64 }
 
-define void @run(ptr %steps, i64 %first, i64 %last, ptr %bindings, i64 %bound, ptr %arrays, i64 %image, i64 %images,
-                 ptr %scratch) nounwind {
+%table = type { ptr, ptr, i64, ptr, ptr }
+
+define void @run(ptr %table, i64 %first, i64 %last, i64 %image, i64 %images) nounwind {
 entry:
+  %steps = load ptr, ptr %table
+  %bindings.at = getelementptr %table, ptr %table, i64 0, i32 1
+  %bindings = load ptr, ptr %bindings.at
+  %bound.at = getelementptr %table, ptr %table, i64 0, i32 2
+  %bound = load i64, ptr %bound.at
+  %arrays.at = getelementptr %table, ptr %table, i64 0, i32 3
+  %arrays = load ptr, ptr %arrays.at
+  %scratch.at = getelementptr %table, ptr %table, i64 0, i32 4
+  %scratch = load ptr, ptr %scratch.at
   br label %each.image
 each.image:
   %n = phi i64 [ %image, %entry ], [ %n.next, %image.done ]
@@ -80,13 +95,12 @@ done:
 
 @lru_cache
 def runner() -> Callable[..., None]:
-    """`run(steps, first, last, bindings, bound, arrays, image, images, scratch)`: steps `[first, last)` for images
-    `[image, images)`. Addresses and counts are whole numbers."""
+    """`run(table, first, last, image, images)`: steps `[first, last)` for each of the images `[image, images)`."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
     code = Code(machine.emit_object(llvm.parse_assembly(_IR)))
-    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 9)
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
     function = prototype(code.address("run"))
     function.code = code  # type: ignore[attr-defined]  # lives as long as the function
     return function

@@ -15,7 +15,8 @@ from .schedule import Choice, Layout, Place, Schedule, Sides
 from .target import Target
 
 _PLAIN = {
-    "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool", "global_avgpool": "pool", "global_maxpool": "pool",
+    "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool",
+    "global_avgpool": "pool", "global_maxpool": "pool",
     "softmax": "softmax", "log_softmax": "softmax", "lrn": "lrn",
     "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "dropout": "reshape",
     "concat": "concat", "slice": "slice", "split": "slice",
