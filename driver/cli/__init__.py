@@ -1,0 +1,37 @@
+"""The command `cnnc`: its verbs, each imported when it is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from cnnc import __version__
+from cnnc.cli.failure import Trace, report
+
+VERBS = ("check", "run", "summary", "compile", "bench", "verify")
+
+
+class Cli(click.Group):
+    """A group whose verbs live in modules of their names; errors end in a message and an exit code, not a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return import_module(f"cnnc.cli.{cmd_name}").command if cmd_name in VERBS else None
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        trace = Trace()
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False, "obj": trace})
+        except Exception as error:
+            code = report(error, trace)
+        raise SystemExit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="cnnc", message="%(prog)s %(version)s")
+def main() -> None:
+    """The CNN compiler: a few lines of text in, fast native code out."""

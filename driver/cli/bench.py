@@ -1,0 +1,62 @@
+"""`cnnc bench`: how fast a network runs."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+
+import click
+
+from cnnc.cli.failure import Trace
+from cnnc.cli.options import Subject, as_json, subject
+
+
+@click.command("bench")
+@subject(weights=True, native=True)
+@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Images a call.")
+@click.option("--seconds", type=click.FloatRange(0.01), default=2.0, show_default=True, help="How long to measure.")
+@click.option("--repeats", type=click.IntRange(1), help="How many calls to measure, in place of --seconds.")
+@as_json
+@click.pass_obj
+def command(trace: Trace, subject: Subject, batch: int, seconds: float, repeats: int | None, format: str) -> None:
+    """Time a network on made-up images: median and minimum of a call, and images a second at the median."""
+    from cnnc.inputs import random_inputs
+
+    network = subject.network()
+    start = time.perf_counter()
+    net = subject.compile(network, trace)
+    compiled = time.perf_counter() - start
+    inputs = random_inputs(net.inputs, batch, seed=0)
+    first = _timed(net.run, inputs)
+    until, times = time.perf_counter() + seconds, []
+    while len(times) < repeats if repeats else (time.perf_counter() < until or not times):
+        times.append(_timed(net.run, inputs))
+    median = statistics.median(times)
+    facts = {
+        "network": network.name,
+        "batch": batch,
+        "threads": subject.threads,
+        "calls": len(times),
+        "median_ms": 1000 * median,
+        "minimum_ms": 1000 * min(times),
+        "images_per_second": batch / median,
+        "compile_seconds": compiled,
+        "first_call_ms": 1000 * first,
+    }
+    click.echo(json.dumps(facts, indent=2) if format == "json" else _text(facts))
+
+
+def _timed(run, inputs) -> float:
+    start = time.perf_counter()
+    run(inputs)
+    return time.perf_counter() - start
+
+
+def _text(facts: dict) -> str:
+    threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
+    return (
+        f"{facts['network']}, batch {facts['batch']}, {threads}: median {facts['median_ms']:.4g} ms, "
+        f"minimum {facts['minimum_ms']:.4g} ms, {facts['images_per_second']:,.4g} images/s ({facts['calls']:,} calls; "
+        f"compiled in {facts['compile_seconds']:.2f} s)"
+    )

@@ -1,0 +1,123 @@
+"""What a network is run on: pictures and arrays from files, made to fit its inputs."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cnnc import images
+from cnnc.cli.options import Subject
+from cnnc.compiler.frontend import load
+from cnnc.compiler.ir.graph import Value
+from cnnc.compiler.ir.types import Dim, Size
+from cnnc.net import Array
+from cnnc.runtime.errors import InputError
+
+ARRAYS = (".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file's arrays by input, the free sizes that they bind, and what was done to make them fit."""
+
+    path: Path
+    arrays: Mapping[str, Array]
+    sizes: Mapping[str, int]
+    remarks: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return min(map(len, self.arrays.values()))
+
+    def title(self, row: int) -> str:
+        return self.path.name if self.path.suffix.lower() not in ARRAYS else f"{self.path.name}[{row}]"
+
+
+def expand(files: Iterable[Path]) -> Iterator[Path]:
+    """The files, and the pictures of folders, in the order of their names."""
+    for path in files:
+        if not path.is_dir():
+            yield path
+            continue
+        inside = sorted(child for child in path.iterdir() if child.suffix.lower() in images.SUFFIXES)
+        if not inside:
+            raise InputError(f"no pictures in {path}", code="E0612", help="files ending in .png, .jpg or .jpeg")
+        yield from inside
+
+
+class Reader:
+    """Reads files for the inputs of one network."""
+
+    def __init__(self, subject: Subject):
+        graph = load(subject.model, settings=subject.settings, sizes=subject.sizes, free=True).graph
+        self.inputs: tuple[Value, ...] = graph.inputs
+
+    def read(self, path: Path) -> Sample:
+        if path.suffix.lower() in ARRAYS:
+            return self._arrays(path)
+        return self._picture(path)
+
+    def _picture(self, path: Path) -> Sample:
+        if len(self.inputs) != 1:
+            names = ", ".join(value.name for value in self.inputs)
+            raise InputError(
+                f"the network has the inputs {names}", code="E0613", help="give an .npz file with these arrays"
+            )
+        (wanted,) = self.inputs
+        picture = images.read(path)
+        sizes, shape = {}, []
+        actual = (None, *picture.size)
+        for k, size in enumerate(wanted.type.shape[1:]):
+            if isinstance(size, Dim):
+                if k >= len(actual) or (given := actual[k]) is None:
+                    raise InputError(
+                        f"a picture does not say how large {size} is", code="E0613", help=f"--size {size}=…"
+                    )
+                size = _nearest(size, given, sizes)
+            shape.append(size)
+        array, done = images.fit(picture, wanted.type.dtype, tuple(shape))
+        return Sample(path, {wanted.name: array}, sizes, tuple(done))
+
+    def _arrays(self, path: Path) -> Sample:
+        found = _load_arrays(path)
+        if len(self.inputs) == 1 and self.inputs[0].name not in found:
+            found = {**found, **_only_fitting(self.inputs[0], found)}
+        arrays, sizes = {}, {}
+        for wanted in self.inputs:
+            if wanted.name not in found:
+                raise InputError(
+                    f"{path} has no array `{wanted.name}`", code="E0613", help=f"it has {', '.join(found)}"
+                )
+            array = arrays[wanted.name] = found[wanted.name]
+            for size, given in zip(wanted.type.shape[1:], array.shape[1:], strict=False):
+                if isinstance(size, Dim):
+                    _nearest(size, given, sizes)
+        return Sample(path, arrays, sizes, ())
+
+
+def _nearest(dim: Dim, actual: int, sizes: dict[str, int]) -> Size:
+    """Bind the letter of an input's size, `H` or `32*H`, to the multiple nearest below what is there; gives it."""
+    ((letter, multiple),) = dim.terms
+    size = max(actual // multiple, 1) * multiple
+    return sizes.setdefault(str(letter), size)
+
+
+def _only_fitting(wanted: Value, found: Mapping[str, Array]) -> dict[str, Array]:
+    """The array for a lone input under whatever name: the one with as many axes and the same dtype, or the only one."""
+    dtype = {"f32": np.float32, "u8": np.uint8}.get(wanted.type.dtype)
+    fitting = [a for a in found.values() if a.ndim == wanted.type.rank and a.dtype == dtype] or list(found.values())
+    return {wanted.name: fitting[0]} if len(fitting) == 1 else {}
+
+
+def _load_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an .npy (without a name) or .npz file."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}", code="E0610") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read as NumPy arrays: {error}", code="E0610") from None

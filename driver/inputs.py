@@ -1,0 +1,22 @@
+"""Made-up inputs, for timing and comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from cnnc.net import Array, Port
+
+
+def random_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, Array]:
+    """Bytes evenly, reals from the normal distribution; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    arrays: dict[str, Array] = {}
+    for port in ports:
+        shape = (batch, *port.shape)
+        if port.dtype == "u8":
+            arrays[port.name] = rng.integers(0, 256, shape, np.uint8)
+        else:
+            arrays[port.name] = rng.standard_normal(shape, np.float32)
+    return arrays

@@ -1,0 +1,85 @@
+"""A network that is ready to run: called with arrays, natively or interpreted."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cnnc.runtime.errors import InputError
+
+Array = npt.NDArray[Any]
+
+
+class Port(Protocol):
+    """An input or output: `shape` holds the sizes after the batch."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+class Machine(Protocol):
+    """What runs a network: native code or the interpreter."""
+
+    @property
+    def inputs(self) -> Sequence[Port]: ...
+    @property
+    def outputs(self) -> Sequence[Port]: ...
+    def run(self, arrays: Mapping[str, Array], /) -> dict[str, Array]: ...
+
+
+class Net:
+    """A network with its weights. `net(x)` is the output, or a named tuple of them; any batch size will do."""
+
+    def __init__(self, name: str, machine: Machine):
+        self.name = name
+        self.machine = machine
+
+    @property
+    def inputs(self) -> tuple[Port, ...]:
+        return tuple(self.machine.inputs)
+
+    @property
+    def outputs(self) -> tuple[Port, ...]:
+        return tuple(self.machine.outputs)
+
+    def run(self, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+        """The outputs by name, for arrays by the inputs' names."""
+        return self.machine.run({name: np.asarray(array) for name, array in arrays.items()})
+
+    def __call__(self, *arrays: npt.ArrayLike, **named: npt.ArrayLike) -> Any:
+        """The output for arrays in the order of `inputs`, or by name; a named tuple where there are several."""
+        names = [port.name for port in self.inputs]
+        if len(arrays) > len(names):
+            raise InputError(f"{self.name} takes {_count(len(names))}, got {len(arrays)}", code="E0602")
+        placed = dict(zip(names, arrays, strict=False))
+        if twice := [name for name in named if name in placed]:
+            raise InputError(f"the input `{twice[0]}` is given twice", code="E0602")
+        results = tuple(self.run({**placed, **named}).values())
+        return results[0] if len(results) == 1 else self._results(*results)
+
+    @cached_property
+    def _results(self) -> Any:
+        return namedtuple("Outputs", [port.name for port in self.outputs], rename=True)
+
+    def __repr__(self) -> str:
+        takes = ", ".join(f"{port.name}: {shown(port)}" for port in self.inputs)
+        gives = ", ".join(f"{port.name}: {shown(port)}" for port in self.outputs)
+        return f"<Net {self.name}({takes}) -> {gives}>"
+
+
+def shown(port: Port) -> str:
+    """A port's type as the language writes it."""
+    return f"{port.dtype}[{', '.join(['N', *map(str, port.shape)])}]"
+
+
+def _count(inputs: int) -> str:
+    return f"{inputs} array{'s' * (inputs != 1)}"

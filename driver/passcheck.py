@@ -1,0 +1,52 @@
+"""`--verify-each`: the graph means the same before and after each pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnc.compiler.interpreter import interpret
+from cnnc.compiler.ir.graph import Graph, Node
+from cnnc.compiler.ir.verify import verify
+from cnnc.compiler.pipeline import Stage
+from cnnc.inputs import random_inputs
+from cnnc.net import Array
+from cnnc.network import Network
+from cnnc.runtime.errors import InternalError
+from cnnc.tolerance import distance, measured
+
+
+class PassCheck:
+    """Interprets every graph of a compilation on the same made-up inputs; a callback for `compile_graph`."""
+
+    def __init__(self, seed: int = 0):
+        self.seed = seed
+        self.nodes: set[Node] = set()
+        self.inputs: dict[str, Array] = {}
+        self.truth: dict[str, Array] = {}
+        self.allowed: dict[str, Array] = {}
+
+    def after(self, name: str, stage: Stage) -> None:
+        """Raise `InternalError` where a pass left a graph that is malformed or gives other numbers."""
+        if not isinstance(stage, Graph):
+            return
+        verify(stage)
+        if not self.inputs:
+            self._begin(stage)
+        for output, array in interpret(stage, self.inputs, np.float64).items():
+            error = distance(self.truth[output], array)
+            if (error > self.allowed[output]).any():
+                raise InternalError(f"{name} changed `{output}` by {error.max():.3g}{self._suspects(stage)}")
+        self.nodes = set(stage.nodes())
+
+    def _begin(self, graph: Graph) -> None:
+        """Folding rounds weights to single precision, so that its errors are the measure here too."""
+        self.inputs = random_inputs(Network(graph).inputs, 1, self.seed)
+        self.truth = interpret(graph, self.inputs, np.float64)
+        single = interpret(graph, self.inputs, np.float32)
+        self.allowed = {name: measured(array, single[name]) for name, array in self.truth.items()}
+
+    def _suspects(self, graph: Graph) -> str:
+        """The nodes that the pass rewrote, with their places in the source."""
+        new = [node for node in graph.nodes() if node not in self.nodes]
+        told = [f"{node.name} ({node.spans[0]})" if node.spans else node.name for node in new[:3]]
+        return f"; it rewrote {', '.join(told)}" if told else ""

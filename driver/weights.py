@@ -1,0 +1,46 @@
+"""Where a network's numbers come from: a file, a mapping, the file beside the model, or chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cnnc.compiler.frontend import weights as store
+from cnnc.compiler.ir.graph import Graph
+from cnnc.net import Array
+from cnnc.network import Network
+from cnnc.runtime.errors import WeightsError
+
+Weights = str | Path | Mapping[str, Array]
+
+SUFFIXES = (".safetensors", ".npz")
+
+
+def bind(network: Network, weights: Weights | None) -> Graph:
+    """The network's graph with a number for every parameter; raises `WeightsError`."""
+    missing = [name for name, param in network.graph.params.items() if param.data is None]
+    if weights is None and not missing:
+        return network.graph
+    if weights is None:
+        weights = _beside(network, len(missing))
+    if isinstance(weights, Mapping):
+        return network.graph.bind(store.fit(network.graph, weights))
+    return store.load_weights(network.graph, weights)
+
+
+def random_weights(network: Network, seed: int = 0) -> dict[str, Array]:
+    """Numbers as training would begin with: good for timing and comparing, not for answers."""
+    return store.random_weights(network.graph, seed)
+
+
+def _beside(network: Network, missing: int) -> Path:
+    """The weights file with the model's stem."""
+    candidates = [network.path.with_suffix(suffix) for suffix in SUFFIXES] if network.path else []
+    for path in candidates:
+        if path.is_file():
+            return path
+    count = f"{missing} parameter{'s' * (missing != 1)}"
+    looked = f", and there is no {' or '.join(path.name for path in candidates)} beside it" if candidates else ""
+    raise WeightsError(
+        f"{network.name} has {count} without numbers{looked}", code="E0401", help="give a .safetensors or .npz file"
+    )
