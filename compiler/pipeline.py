@@ -27,7 +27,7 @@ from .schedule.target import target
 
 GRAPH_PASSES: tuple[Pass, ...] = (
     DropIdentities(), FoldConstants(), ShareSubexpressions(), MergePads(),
-    FoldBatchnorm(), FuseSiblings(), FuseEpilogues(), DropDeadNodes(),
+    FoldBatchnorm(), FuseSiblings(), DropDeadNodes(), FuseEpilogues(),
 )  # fmt: skip
 
 
