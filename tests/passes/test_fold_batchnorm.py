@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builder import IMAGE, Net, random_inputs, stage, with_random_weights
+
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.passes.fold_batchnorm import FoldBatchnorm
-from random_graphs import IMAGE, Net, random_inputs, stage, with_random_weights
 
 FEATURES = Type("f32", (Dim.letter(BATCH), 4))
 LAYERS = {

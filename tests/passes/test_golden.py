@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builder import random_inputs, with_random_weights
+from every_pass import PASSES
+from numpy.testing import assert_allclose
+
 from cnnc.compiler.frontend.load import parse_text
 from cnnc.compiler.frontend.read import read
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.ir.verify import verify
-from every_pass import PASSES
-from numpy.testing import assert_allclose
-from random_graphs import random_inputs, with_random_weights
 
 FOLDER = Path(__file__).parent / "golden"
 

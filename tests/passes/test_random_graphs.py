@@ -1,6 +1,13 @@
 """No pass, in any company, changes a number, its argument, or what holds of every graph."""
 
 import numpy as np
+from builder import Net, random_inputs
+from every_pass import PASSES
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from random_graphs import networks
+
 from cnnc.compiler.frontend.read import read
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph
@@ -10,11 +17,6 @@ from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.passes.base import Pass
 from cnnc.compiler.passes.fuse_epilogues import ANCHORS, FuseEpilogues
 from cnnc.compiler.passes.fuse_siblings import FuseSiblings
-from every_pass import PASSES
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from numpy.testing import assert_allclose
-from random_graphs import Net, networks, random_inputs
 
 
 @given(networks(), st.lists(st.sampled_from([*PASSES, FuseSiblings(block=4)]), min_size=1, max_size=8))
