@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cnnc.network import Network, load, parse
     from cnnc.runtime.errors import CnncError, InputError, InternalError, ModelError, TargetError, WeightsError
     from cnnc.summary import Summary
+    from cnnc.weights import random_weights
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "interpret",
     "load",
     "parse",
+    "random_weights",
 ]
 
 _HOMES = {
@@ -45,6 +47,7 @@ _HOMES = {
     "network": ("Network", "load", "parse"),
     "runtime.errors": ("CnncError", "InputError", "InternalError", "ModelError", "TargetError", "WeightsError"),
     "summary": ("Summary",),
+    "weights": ("random_weights",),
 }
 
 

@@ -17,7 +17,7 @@ from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.interpreted import Interpreted
 from cnnc.net import Array, Net
 from cnnc.network import Network
-from cnnc.tolerance import distance, measured, of_operator
+from cnnc.tolerance import apply, distance, measured, of_operator
 
 SILENT = ("input", "param")  # operators that compute nothing
 
@@ -41,9 +41,7 @@ def compare_outputs(net: Net, graph: Graph, inputs: Mapping[str, Array]) -> list
     truth, single = (Interpreted(graph, precision).run(inputs) for precision in ("f64", "f32"))
     given = net.run(inputs)
     return [
-        _finding(
-            name, _place(graph, graph.producer(graph.outputs[name])), array, given[name], measured(array, single[name])
-        )
+        _finding(name, _place(graph.producer(graph.outputs[name])), array, given[name], measured(array, single[name]))
         for name, array in truth.items()
     ]
 
@@ -53,18 +51,17 @@ def compare_layers(
 ) -> Iterator[Finding]:
     """Every operator of a network on the operands that native code gave it, in order."""
     nodes = [node for node in graph.nodes() if node.op.name not in SILENT and node.output.type.dtype != "i64"]
-    native = compile(network.capture(node.name for node in nodes)).run(inputs)
+    native = compile(network.capture(value.name for node in nodes for value in node.outputs)).run(inputs)
     values = {**inputs, **_learned(graph), **native}
     for node in nodes:
         operands = [values[value.name].astype(np.float64) for value in graph.operands(node)]
         weights = {role: _data(graph, name) for role, name in node.weights.items()}
-        with np.errstate(all="ignore"):
-            truth = node.op.reference(*operands, **weights)
-            truth = truth[0] if isinstance(truth, tuple) else truth
-            if node.output.type.dtype == "u8":
-                truth = truth.astype(np.uint8)
-            allowed = of_operator(node.op, operands, weights, truth)
-        yield _finding(node.name, _place(graph, node), truth, values[node.name], allowed)
+        truths = apply(node.op, operands, weights)
+        if node.output.type.dtype == "u8":
+            truths = [truth.astype(np.uint8) for truth in truths]
+        allowed = of_operator(node.op, operands, weights, truths)
+        for value, truth, bound in zip(node.outputs, truths, allowed, strict=True):
+            yield _finding(value.name, _place(node), truth, values[value.name], bound)
 
 
 def _finding(name: str, place: str, truth: Array, given: Array, allowed: Array) -> Finding:
@@ -75,7 +72,7 @@ def _finding(name: str, place: str, truth: Array, given: Array, allowed: Array) 
     return Finding(name, place, float(error[worst]), float(allowed[worst]))
 
 
-def _place(graph: Graph, node: Node) -> str:
+def _place(node: Node) -> str:
     """The operator, and where the source says so."""
     return f"{node.op} at {node.spans[0]}" if node.spans else str(node.op)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cnnc.compiler import frontend
 from cnnc.compiler.diagnostics import Diagnostic
 from cnnc.compiler.ir.graph import Graph, Value
+from cnnc.compiler.ir.types import Dim, ints
 from cnnc.net import shown
 from cnnc.runtime.errors import InputError
 
@@ -51,8 +52,7 @@ class Network:
     def params(self) -> Mapping[str, Tensor]:
         """The parameters by name, in order of creation; running statistics and literal kernels are among them."""
         made = {
-            name: Tensor(name, param.type.dtype, tuple(int(size) for size in param.type.shape))  # type: ignore[arg-type]
-            for name, param in self.graph.params.items()
+            name: Tensor(name, param.type.dtype, ints(param.type.shape)) for name, param in self.graph.params.items()
         }
         return MappingProxyType(made)
 
@@ -66,10 +66,11 @@ class Network:
         """The same network with these tensors among its outputs."""
         graph = self.graph.copy()
         values = {value.name: value for node in graph.nodes() for value in node.outputs}
+        captured = {name: value for name, value in values.items() if isinstance(value.type.batch, Dim)}
         for name in names:
-            if name not in values:
-                raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(values)}")
-            graph.outputs[name] = values[name]
+            if name not in captured and name not in graph.outputs:
+                raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(captured)}")
+            graph.outputs.setdefault(name, captured[name])
         return Network(graph, self.path, self.warnings)
 
     def __repr__(self) -> str:

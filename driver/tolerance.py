@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod, sqrt
-from typing import Any
 
 import numpy as np
 
@@ -29,14 +28,21 @@ _PRODUCTS = {
 }
 
 
-def of_operator(op: Operator, operands: list[Array], weights: Mapping[str, Array], truth: Array) -> Array:
-    """The error allowed in each element of an operator's first output; operands and weights in float64."""
-    if op.name not in _PRODUCTS:
-        single = op.reference(*_each(operands, np.float32), **{k: w.astype(np.float32) for k, w in weights.items()})
-        return measured(truth, single[0] if isinstance(single, tuple) else single)
-    magnitude = op.reference(*map(np.abs, operands), **{role: np.abs(array) for role, array in weights.items()})
-    assert not isinstance(magnitude, tuple)
-    return (2 + sqrt(_PRODUCTS[op.name](op, weights["weight"].shape))) * U * magnitude
+def of_operator(op: Operator, operands: list[Array], weights: Mapping[str, Array], truths: list[Array]) -> list[Array]:
+    """The error allowed in each element of an operator's outputs; operands and weights in float64."""
+    if op.name in _PRODUCTS:
+        (magnitude,) = apply(op, list(map(np.abs, operands)), {role: np.abs(array) for role, array in weights.items()})
+        return [(2 + sqrt(_PRODUCTS[op.name](op, weights["weight"].shape))) * U * magnitude]
+    narrow = [array.astype(np.float32) for array in operands]
+    singles = apply(op, narrow, {role: array.astype(np.float32) for role, array in weights.items()})
+    return [measured(truth, single) for truth, single in zip(truths, singles, strict=True)]
+
+
+def apply(op: Operator, operands: list[Array], weights: Mapping[str, Array]) -> list[Array]:
+    """An operator's outputs from its definition, in the precision of the operands."""
+    with np.errstate(all="ignore"):
+        result = op.reference(*operands, **weights)
+    return list(result) if isinstance(result, tuple) else [result]
 
 
 def measured(truth: Array, single: Array) -> Array:
@@ -52,11 +58,7 @@ def distance(truth: Array, given: Array) -> Array:
     truth, given = truth.astype(np.float64), given.astype(np.float64)
     same = (truth == given) | (np.isnan(truth) & np.isnan(given))
     with np.errstate(invalid="ignore"):
-        return np.where(same, 0.0, np.nan_to_num(np.abs(truth - given), nan=np.inf))
-
-
-def _each(arrays: list[Array], dtype: Any) -> list[Array]:
-    return [array.astype(dtype) for array in arrays]
+        return np.where(same, 0.0, np.nan_to_num(np.abs(truth - given), nan=np.inf, posinf=np.inf))
 
 
 def _largest(array: Array) -> np.floating:

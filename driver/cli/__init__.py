@@ -26,7 +26,7 @@ class Cli(click.Group):
         trace = Trace()
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False, "obj": trace})
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:
             code = report(error, trace)
         raise SystemExit(code if isinstance(code, int) else 0)
 

@@ -46,7 +46,7 @@ class Labels:
 def as_text(answers: Sequence[Answer], labels: Labels, top: int) -> str:
     """A line for each of the best classes, in columns: image, output if there are several, class, score."""
     rows = [row for answer in answers for row in _rows(answer, labels, top)]
-    widths = [max(len(row[k]) for row in rows) for k in range(3)]
+    widths = [max((len(row[k]) for row in rows), default=0) for k in range(3)]
     return "\n".join(
         "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True) if w).rstrip() for row in rows
     )

@@ -12,7 +12,7 @@ from cnnc.cli.failure import Trace
 from cnnc.cli.options import Subject, as_json, subject
 
 
-@click.command("bench")
+@click.command("bench", short_help="Time a network.")
 @subject(weights=True, native=True)
 @click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Images a call.")
 @click.option("--seconds", type=click.FloatRange(0.01), default=2.0, show_default=True, help="How long to measure.")

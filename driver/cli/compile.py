@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMS = ("graph", "schedule", "program", "llvm", "asm")
 
 
-@click.command("compile")
+@click.command("compile", short_help="Show how a network becomes machine code.")
 @subject(weights=True, native=True)
 @click.option("--emit", type=click.Choice(FORMS), help="Print this form of the network.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to print it; by default standard output.")

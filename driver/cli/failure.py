@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 WRONG, USAGE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
 
 
-class Wrong(click.ClickException):
-    """A command that did its work and found something wrong. It has said so itself."""
+class Wrong(Exception):
+    """A command did its work and found something wrong, and has said so itself."""
 
 
 @dataclass
@@ -52,12 +52,12 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def report(error: Exception, trace: Trace) -> int:
+def report(error: Exception | KeyboardInterrupt, trace: Trace) -> int:
     """Tell the user about an error; gives the exit code."""
     match error:
         case Wrong():
             return WRONG
-        case click.Abort():
+        case click.Abort() | KeyboardInterrupt():
             note("interrupted")
             return INTERRUPTED
         case click.exceptions.NoArgsIsHelpError():
@@ -103,7 +103,7 @@ def _lower(text: str) -> str:
     return (text[:1].lower() + text[1:]).removesuffix(".")
 
 
-def _write_repro(error: Exception, trace: Trace) -> Path:
+def _write_repro(error: BaseException, trace: Trace) -> Path:
     """A folder with the command, the traceback and the last text of the network."""
     folder = Path(tempfile.mkdtemp(prefix="cnnc-repro-"))
     facts = [

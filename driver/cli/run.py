@@ -10,7 +10,7 @@ from cnnc.cli.failure import Trace, note
 from cnnc.cli.options import Subject, as_json, subject
 
 
-@click.command("run")
+@click.command("run", short_help="Run a network on pictures or arrays.")
 @subject(weights=True, native=True)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--interpret", is_flag=True, help="Run the NumPy reference in place of native code.")

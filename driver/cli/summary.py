@@ -9,7 +9,7 @@ import click
 from cnnc.cli.options import Subject, as_json, subject
 
 
-@click.command("summary")
+@click.command("summary", short_help="Show what a network costs, layer by layer.")
 @subject()
 @as_json
 def command(subject: Subject, format: str) -> None:

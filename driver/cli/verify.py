@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cnnc.comparison import Finding
 
 
-@click.command("verify")
+@click.command("verify", short_help="Compare native code with the definitions.")
 @subject(weights=True, native=True)
 @click.option("--batch", type=click.IntRange(1), default=2, show_default=True, help="Made-up images to compare on.")
 @click.option("--seed", "inputs_seed", type=click.IntRange(0), default=0, show_default=True, help="Which images.")
@@ -37,7 +37,7 @@ def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> Non
     else:
         click.echo(f"{len(layers)} operators agree, each by itself")
     if wrong or not all(finding.good for finding in outputs):
-        raise Wrong("native code and the interpreter differ")
+        raise Wrong
 
 
 def _line(finding: Finding) -> str:

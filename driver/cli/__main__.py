@@ -1,0 +1,5 @@
+"""`python -m cnnc.cli` is `cnnc`."""
+
+from cnnc.cli import main
+
+main()

@@ -1,0 +1,99 @@
+"""`cnnc compile`, `bench` and `verify`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Command
+
+from cnnc.compiler.pipeline import GRAPH_PASSES
+from cnnc.net import Net
+
+
+@pytest.mark.parametrize(
+    ("form", "has"),
+    [("graph", "model Digits {"), ("schedule", "logits "), ("program", "steps"), ("llvm", "define"), ("asm", ".text")],
+)
+def test_every_form_can_be_seen(cnnc: Command, digits: str, tmp_path: Path, form: str, has: str):
+    result = cnnc("compile", digits, "--emit", form)
+    assert result.exit_code == 0, result.stderr
+    assert has in result.stdout
+    assert cnnc("compile", digits, "--emit", form, "-o", tmp_path / "form").stdout == ""
+    assert (tmp_path / "form").read_text() == result.stdout
+
+
+def test_dumps_are_numbered(cnnc: Command, digits: str, tmp_path: Path):
+    assert cnnc("compile", digits, "--dump-to", tmp_path / "dump").exit_code == 0
+    names = sorted(path.name for path in (tmp_path / "dump").iterdir())
+    assert names[0] == "01.elaborate.cnn"
+    assert [name for name in names if name.endswith(".s")]
+    assert len(names) == 1 + len(GRAPH_PASSES) + 5  # schedule, program with .ll and .s, build
+
+
+def test_passes_can_be_seen_timed_and_left_out(cnnc: Command, digits: str):
+    shown = cnnc("compile", digits, "--print-after", "drop_identities")
+    assert "dropout" not in shown.stdout
+    assert "dropout" in cnnc("compile", digits, "--print-after", "elaborate").stdout
+    kept = cnnc("compile", digits, "--disable-pass", "fuse_epilogues", "--emit", "graph", "--time-passes")
+    assert "block" not in kept.stdout
+    assert " ms  drop_identities" in kept.stderr
+    assert "fuse_epilogues" not in kept.stderr
+
+
+def test_verify_each_names_the_pass_that_changed_a_number(cnnc: Command, digits: str, monkeypatch: pytest.MonkeyPatch):
+    assert cnnc("compile", digits, "--verify-each").exit_code == 0
+    guilty = next(step for step in GRAPH_PASSES if step.name == "fold_batchnorm")
+
+    def spoil(self: object, graph):
+        data = {name: param.data * 2 for name, param in graph.params.items()}
+        return graph.bind(data)
+
+    monkeypatch.setattr(type(guilty), "run", spoil)
+    result = cnnc("compile", digits, "--verify-each")
+    assert result.exit_code == 70
+    assert "fold_batchnorm changed `probs` by" in result.stderr
+
+
+def test_bench(cnnc: Command, digits: str):
+    words = ["bench", digits, "--batch", 2, "--repeats", 3]
+    facts = json.loads(cnnc(*words, "--format", "json").stdout)
+    assert (facts["calls"], facts["batch"], facts["threads"]) == (3, 2, 1)
+    assert 0 < facts["minimum_ms"] <= facts["median_ms"]
+    assert facts["images_per_second"] == pytest.approx(2000 / facts["median_ms"])
+    assert cnnc(*words).stdout.startswith("Digits, batch 2, 1 thread: median ")
+
+
+def test_bench_with_random_weights(cnnc: Command, tmp_path: Path):
+    path = tmp_path / "m.cnn"
+    path.write_text("model M { input x: f32[N, 2]  output y = x -> dense(3) }")
+    refused = cnnc("bench", path)
+    assert refused.exit_code == 1
+    assert "no m.safetensors or m.npz beside it" in refused.stderr
+    assert cnnc("bench", path, "--random-weights", 1, "--repeats", 1).exit_code == 0
+
+
+def test_verify_agrees_on_the_examples(cnnc: Command, digits: str, edges: str):
+    result = cnnc("verify", digits)
+    assert result.exit_code == 0, result.output
+    assert "13 operators agree, each by itself" in result.stdout
+    assert cnnc("verify", edges, "--size", "H=33", "--size", "W=20").exit_code == 0
+
+
+def test_verify_names_the_first_operator_that_differs(cnnc: Command, digits: str, monkeypatch: pytest.MonkeyPatch):
+    """As if the native code of `conv2`, and of all that reads it, were a little wrong."""
+    run = Net.run
+
+    def spoiled(self: Net, arrays):
+        outputs = run(self, arrays)
+        return {
+            name: np.nextafter(array, np.inf) + 1e-3 if name in ("conv2", "relu_2", "probs") else array
+            for name, array in outputs.items()
+        }
+
+    monkeypatch.setattr(Net, "run", spoiled)
+    result = cnnc("verify", digits)
+    assert result.exit_code == 1
+    assert "probs  DIFFERS" in result.stdout
+    assert "the first operator that differs by itself:\nconv2  DIFFERS" in result.stdout
+    assert "digits.cnn:7" in result.stdout
