@@ -1,22 +1,18 @@
-"""What the driver's tests share: the command without a process of its own, and the examples."""
+"""What the driver's tests share: the command line and the examples."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-
-from cnnc.cli import main
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-Command = Callable[..., Result]
 
 
 @pytest.fixture
 def cnnc() -> Command:
     """The command line: `cnnc("run", model, picture)`."""
-    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+    return invoke
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
+from command import Command
 
 from cnnc.compiler.pipeline import GRAPH_PASSES
 from cnnc.net import Net

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import Command
+from command import Command
 
 import cnnc as package
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command import Command
 
 CNNC = [sys.executable, "-m", "cnnc.cli"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Command
+from command import Command
 from PIL import Image
 
 import cnnc as package

@@ -1,0 +1,14 @@
+"""The command line without a process of its own."""
+
+from collections.abc import Callable
+
+from click.testing import CliRunner, Result
+
+from cnnc.cli import main
+
+Command = Callable[..., Result]
+
+
+def invoke(*words: object) -> Result:
+    """Run `cnnc` with these words; the result has `exit_code`, `stdout` and `stderr`."""
+    return CliRunner().invoke(main, [str(word) for word in words])
