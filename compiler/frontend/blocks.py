@@ -11,13 +11,14 @@ from . import ast, types
 from .arguments import Given
 from .expressions import Parametric, evaluate, matched
 from .flow import flow
+from .nested import Group
 from .place import Place
 from .report import UNKNOWN, Unknown
 from .scope import Module, Scope
 from .stages import Stage
 from .statements import Outputs, run_body
 from .tensors import Tensor, Tensors, describe, each
-from .values import Group, shortened
+from .values import shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +104,7 @@ class BlockStage(Stage):
         block = self.block.block
         scope = Scope(self.block.module, inner, dict(self.names))
         scope.bound.update({p.name.text: scope.span(p.name) for p in block.parameters})
-        if isinstance(block.body, ast.Body):
-            result = self._braces(block.body, x, scope)
-        else:
-            result = flow(block.body, x, scope)
+        result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
         if isinstance(result, Unknown):
             return UNKNOWN
         return each(result, lambda tensor: tensor.after(self, x))
@@ -114,7 +112,7 @@ class BlockStage(Stage):
     def _braces(self, body: ast.Body, x: Tensors, scope: Scope) -> Tensors | Unknown:
         inputs = [s for s in body.statements if isinstance(s, ast.Input)]
         parts = x if len(inputs) > 1 and isinstance(x, tuple) else (x,)
-        if len(parts) != len(inputs) or isinstance(x, tuple) and len(inputs) == 1:
+        if len(parts) != len(inputs) or (isinstance(x, tuple) and len(inputs) == 1):
             wanted = (
                 "one tensor" if len(inputs) == 1 else f"a tuple of {len(inputs)} tensors" if inputs else "no tensor"
             )

@@ -7,8 +7,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from .build import Fault
-from .layout import DECLARING, Token
-from .reach import RESERVED
+from .layout import DECLARING, RESERVED, Token
 
 _FOREIGN = {
     "→": ("`→` is written `->`", "write `->`"),
@@ -22,7 +21,15 @@ _FOREIGN = {
     "^": ("`^` is written `**`", "write `**`"),
 }
 _WORDS = {"NAME": "a name", "NUMBER": "a number", "STRING": "a string", "COMPARISON": "a comparison"}
-_SHOWN = {"RPAR": "`)`", "RSQB": "`]`", "RBRACE": "`}`", "COMMA": "`,`", "EQUAL": "`=`", "COLON": "`:`", "LBRACE": "`{`"}
+_SHOWN = {
+    "RPAR": "`)`",
+    "RSQB": "`]`",
+    "RBRACE": "`}`",
+    "COMMA": "`,`",
+    "EQUAL": "`=`",
+    "COLON": "`:`",
+    "LBRACE": "`{`",
+}
 _SHOWN |= {"_AS": "`as`", "_THEN": "`then`", "_ELSE": "`else`", "LSQB": "`[`", "__ANON_0": "`->`"}
 _SHOWN |= {word.upper(): f"`{word}`" for word in ("use", "const", "block", "model")}
 _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "OR", "AND", "COMPARISON", "DOT", "LPAR"}
@@ -43,11 +50,16 @@ def complain(found: Token | None, before: Token | None, expected: Collection[str
     if text[0].isdigit() and not re.fullmatch(r"[0-9]+(_[0-9]+)*(\.[0-9]+(_[0-9]+)*)?([eE][+-]?[0-9]+)?", text):
         return Fault(f"`{text}` is no number", found.start, found.end, code="E0106", help="as 12, 10_000, 0.5 or 1e-3")
     if not text.isascii():
-        return Fault(f"`{text}` (U+{ord(text[0]):04X}) has no meaning here", found.start, found.end, help="names are ASCII")
+        return Fault(
+            f"`{text}` (U+{ord(text[0]):04X}) has no meaning here", found.start, found.end, help="names are ASCII"
+        )
     inside = not set(expected) - {"$END"} or not _OPERATORS.isdisjoint(expected)
-    if before is not None and inside and _ends_operand(before):
-        if (fault := _after_operand(found, before)) is not None:
-            return fault
+    if before is not None and inside and _ends_operand(before) and (fault := _after_operand(found)) is not None:
+        return fault
+    if text == "if" and before is not None and before.text == "->":
+        return Fault(
+            "an `if` beside an arrow takes parentheses", found.start, found.end, help="x -> (if p then f else g)"
+        )
     if text in RESERVED and "NAME" in expected:
         return Fault(f"`{text}` is a reserved word: expected {_wanted(expected)}", found.start, found.end)
     if "USE" in expected and before is None:
@@ -57,7 +69,7 @@ def complain(found: Token | None, before: Token | None, expected: Collection[str
     return Fault(f"expected {_wanted(expected)}, found `{text}`", found.start, found.end)
 
 
-def _after_operand(found: Token, before: Token) -> Fault | None:
+def _after_operand(found: Token) -> Fault | None:
     """What is likely meant where one operand is complete and something else begins."""
     text, start, end = found.text, found.start, found.end
     if text == "->":
@@ -70,7 +82,7 @@ def _after_operand(found: Token, before: Token) -> Fault | None:
     if text in ("(", "["):
         help = f"`{text}` touches what it belongs to; is a `->` missing before it?"
         return Fault(f"a space before `{text}`", start, end, code="E0105", help=help)
-    if found.is_name and text not in RESERVED or text[0].isdigit() or text[0] == '"':
+    if (found.is_name and text not in RESERVED) or text[0].isdigit() or text[0] == '"':
         return Fault(f"a `->` or a `,` is missing before `{text}`", start, end, help=f"write -> {text}")
     return None
 
@@ -83,7 +95,7 @@ def _ends_operand(token: Token) -> bool:
 
 def _wanted(expected: Collection[str]) -> str:
     """`an expression`, or `)` or `,`: as few words as will do."""
-    if _OPERAND <= set(expected):
+    if _OPERAND.issubset(expected):
         return "an expression"
     words = [_WORDS.get(name) or _SHOWN.get(name, "") for name in sorted(expected) if name not in _OPERATORS]
     words = [word for word in dict.fromkeys(words) if word]

@@ -12,12 +12,13 @@ from ..ir.types import Dim, Undecided
 from . import ast
 from .arguments import Given, Misfit, match
 from .functions import REPEAT, Function
+from .nested import Group, Items
 from .numbers import calculate, compare, is_number, negated
 from .report import UNKNOWN, Failure, Silenced
 from .scope import MISSING, Module, Scope, suggestion
 from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
 from .tensors import Tensor, is_tensors, leaves
-from .values import Group, Items, describe, is_operator
+from .values import describe, is_operator
 
 SIZES = {"channels": 1, "height": 2, "width": 3}
 
@@ -68,10 +69,10 @@ def as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
     if isinstance(value, Parametric):
         return value.call((), node, scope)
     if isinstance(value, list) and value:
-        return FanOut(tuple([as_stage(item, node, scope) for item in value]))
+        return FanOut(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     if isinstance(value, list):
         raise scope.fail("E0209", "an empty list is no stage", node)
-    if isinstance(value, tuple) and not any([next(leaves(v), None) for v in value if is_tensors(v)]):
+    if isinstance(value, tuple) and not any(next(leaves(v), None) for v in value if is_tensors(v)):
         return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     help = "an arrow's right side is a stage; tensors meet in a tuple: (a, b) -> add" if is_tensors(value) else ""
     raise scope.fail("E0209", f"wanted a stage, got {describe(value)}", node, help=help)
@@ -104,7 +105,7 @@ def _list(e: ast.List, scope: Scope) -> Any:
     items = [attempt(item, scope) for item in e.items]
     if UNKNOWN in items:
         raise Silenced
-    if any([is_tensors(item) for item in items]):
+    if any(is_tensors(item) for item in items):
         raise scope.fail("E0209", "a list of tensors", e, help="tensors go in a tuple: (a, b)")
     try:
         return Items(items)
@@ -202,7 +203,7 @@ def matched(
         arguments = match(callee, names, needed, given, shown)
     except Misfit as misfit:
         raise scope.failure(misfit.refusal, misfit.node or node) from None
-    if any([argument.value is UNKNOWN for argument in given]):
+    if any(argument.value is UNKNOWN for argument in given):
         raise Silenced
     return arguments
 
@@ -227,9 +228,9 @@ def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Nod
 
 def _function(function: Function, given: Sequence[Given], node: ast.Node, scope: Scope) -> Any:
     if function.parameters is None:
-        if any([a.name is not None for a in given]):
+        if any(a.name is not None for a in given):
             raise scope.fail("E0202", f"`{function.name}` has no named arguments", node)
-        if any([a.value is UNKNOWN for a in given]):
+        if any(a.value is UNKNOWN for a in given):
             raise Silenced
         arguments = {str(k): a for k, a in enumerate(given)}
     else:

@@ -14,9 +14,9 @@ from .expressions import as_stage, condition_of, evaluate
 from .place import Place
 from .report import UNKNOWN, Failure, Silenced, Unknown
 from .scope import Scope
-from .stages import FanOut, NamedStage, Parallel, Sequence, Share, Stage, parallel_parts
-from .tensors import Tensor, Tensors, each, is_tensors
-from .values import Group, describe
+from .stages import FanOut, NamedStage, Parallel, Sequence, Share, Stage, gather, parallel_parts
+from .tensors import Tensor, Tensors, is_tensors
+from .values import describe
 
 
 def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
@@ -27,10 +27,11 @@ def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unk
         case ast.List():
             if not e.items:
                 raise scope.fail("E0209", "an empty list is no stage", e)
-            return _gather([_attempt(item, x, scope) for item in e.items])
+            return gather([_attempt(item, x, scope) for item in e.items], scope.home, scope.span(e))
         case ast.Tuple():
             parts = [x] * len(e.items) if isinstance(x, Unknown) else _parts(e, x, scope)
-            return _gather([_attempt(item, part, scope) for item, part in zip(e.items, parts, strict=True)])
+            results = [_attempt(item, part, scope) for item, part in zip(e.items, parts, strict=True)]
+            return gather(results, scope.home, scope.span(e))
         case ast.Conditional():
             return flow(condition_of(e, scope), x, scope)
         case ast.Named():
@@ -54,10 +55,6 @@ def _attempt(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors |
     except Silenced:
         pass
     return UNKNOWN
-
-
-def _gather(results: list[Tensors | Unknown]) -> Tensors | Unknown:
-    return UNKNOWN if UNKNOWN in results else Group(results)
 
 
 def _parts(e: ast.Tuple, x: Tensors, scope: Scope) -> tuple[Tensors, ...]:
@@ -116,14 +113,15 @@ def _pipe(e: ast.Pipe, scope: Scope) -> Any:
         if isinstance(result, Unknown):
             raise Silenced
         return result
-    stages = [UNKNOWN if head is UNKNOWN else as_stage(head, first, scope)]
+    stages = [] if head is UNKNOWN else [as_stage(head, first, scope)]
     for step in rest:
         try:
             stages.append(stage_of(step, scope))
         except Failure as failure:
             scope.report(failure)
-            stages.append(UNKNOWN)
-    if UNKNOWN in stages:
+        except Silenced:
+            pass
+    if len(stages) < len(e.steps):
         raise Silenced
     return Sequence(tuple(stages))
 
@@ -145,7 +143,7 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
     """The stage that an expression beside an arrow is; raises `Failure`."""
     match e:
         case ast.List(items=items) if items:
-            return FanOut(tuple([stage_of(item, scope) for item in items]))
+            return FanOut(tuple([stage_of(item, scope) for item in items]), scope.span(e))
         case ast.Tuple(items=items):
             return Parallel(tuple([stage_of(item, scope) for item in items]), scope.span(e))
         case ast.Conditional():

@@ -13,6 +13,7 @@ from .build import Fault
 
 DECLARING = frozenset({"use", "const", "block", "model"})
 STATING = frozenset({"input", "param", "share", "output", "assert"})
+RESERVED = DECLARING | STATING | {"if", "then", "else", "and", "or", "not", "as", "true", "false", "none"}
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 _TOKEN = re.compile(
@@ -148,7 +149,7 @@ class _Brackets:
             return False
         if token.text in STATING:
             return True
-        if not token.is_name or before.text in STATING or before.text == "," and inside:
+        if not token.is_name or before.text in STATING or (before.text == "," and inside):
             return False
         if not self._binds(i, end) and not self._is_section(i, end):
             return False
@@ -185,7 +186,7 @@ class _Brackets:
         if token.text in CLOSING:
             self.open.append(token)
         elif token.text in CLOSING.values():
-            if not self.open or self.open[-1].text == "{" and token.text != "}":
+            if not self.open or (self.open[-1].text == "{" and token.text != "}"):
                 self.broken = True
                 return Fault(f"`{token.text}` closes nothing", token.start, token.end, code="E0102")
             opener = self.open.pop()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Source, model_error
@@ -23,6 +25,7 @@ from .tensors import Tensor
 
 Settings = Mapping[str, object]
 Sizes = Mapping[str, int]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Model:
     warnings: tuple[Diagnostic, ...]
 
 
-def load(path: str | Path, *, settings: Settings = {}, sizes: Sizes = {}, free: bool = False) -> Model:
+def load(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING, free: bool = False) -> Model:
     """The model of "file.cnn" or "file.cnn:Model"; raises `ModelError` with every error.
 
     `settings` gives the model's parameters (a string is an expression of the language) and `sizes` its size letters;
@@ -50,15 +53,15 @@ def parse_text(
     name: str = "<text>",
     *,
     model: str | None = None,
-    settings: Settings = {},
-    sizes: Sizes = {},
+    settings: Settings = NOTHING,
+    sizes: Sizes = NOTHING,
     free: bool = False,
 ) -> Model:
     """The model of a text; raises `ModelError` with every error. `name` is what messages call the text."""
     return _load(_open_text(text, name), model, settings, sizes, free)
 
 
-def check(path: str | Path, *, settings: Settings = {}, sizes: Sizes = {}) -> list[Diagnostic]:
+def check(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """Every finding about a file: all of its models (or the one named) elaborated, sizes not given left free."""
     try:
         module, name = _open(path)
@@ -67,25 +70,25 @@ def check(path: str | Path, *, settings: Settings = {}, sizes: Sizes = {}) -> li
     return _check(module, name, settings, sizes)
 
 
-def check_text(text: str, name: str = "<text>", *, sizes: Sizes = {}) -> list[Diagnostic]:
+def check_text(text: str, name: str = "<text>", *, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """`check` for a text."""
     try:
         module = _open_text(text, name)
     except ModelError as error:
         return _findings(error)
-    return _check(module, None, {}, sizes)
+    return _check(module, None, NOTHING, sizes)
 
 
-def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings: Settings = {}) -> dict[str, int]:
+def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings: Settings = NOTHING) -> dict[str, int]:
     """The sizes that inputs of these shapes give a model's letters: a photo of 480 x 640 says H=480, W=640."""
     module, name = _open(path)
-    run = Run(module.report, {}, free=True)
+    run = Run(module.report, NOTHING, free=True)
     _elaborate(module, name, settings, run)
     found: dict[str, int] = {}
     for made in run.inputs:
         for size, actual in zip(made.types[0].shape[1:], shapes.get(made.name, ())[1:], strict=False):
             if isinstance(size, Dim):
-                found.setdefault(*size.letters(), actual)
+                found.setdefault(min(size.letters()), actual)
     return found
 
 

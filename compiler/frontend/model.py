@@ -16,6 +16,7 @@ from .blocks import ModelValue, bind_parameters, warn_unused
 from .build import Fault
 from .cycles import walk
 from .expressions import evaluate
+from .nested import Group, Items
 from .parse import expression
 from .place import Place, Run
 from .program import FileModule
@@ -23,7 +24,7 @@ from .report import Failure
 from .scope import Module, Scope, suggestion
 from .sections import check_sections
 from .statements import Outputs, run_body
-from .values import Group, Items, describe
+from .values import describe
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def _setting(name: str, value: object, model: ModelValue) -> Any:
 
 def _refuse_strange_sizes(name: str, run: Run, scope: Scope, node: ast.Node) -> None:
     for letter in run.sizes:
-        if letter not in scope.names and not run.free:
+        if letter not in scope.names and not run.free and not run.report.of("error"):
             letters = [n for n in scope.names if types.LETTER.match(n) and n != BATCH]
             help = f"it has {', '.join(letters)}" if letters else "all its sizes are numbers"
             raise scope.fail("E0317", f"`{name}` has no size `{letter}`", node, help=help)

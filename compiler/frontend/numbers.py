@@ -37,7 +37,7 @@ def calculate(operator: str, a: Any, b: Any) -> Number:
     try:
         result = _power(a, b) if operator == "**" else _PLAIN[operator](a, b)
     except OverflowError:
-        result = math.inf
+        raise Refusal("E0314", f"{show(a)} {operator} {show(b)} is too large") from None
     return fitting(result, f"{show(a)} {operator} {show(b)}")
 
 
@@ -97,7 +97,7 @@ def compare(operator: str, a: Any, b: Any) -> bool:
         return not equal(a, b)
     if not (is_number(a) and is_number(b)):
         raise Refusal("E0303", f"`{operator}` wants numbers, got {show(a)} and {show(b)}")
-    _want_no_batch(a, b)
+    _want_answer(a, b)
     return _ORDER[operator](a, b)
 
 
@@ -106,18 +106,21 @@ def equal(a: Any, b: Any) -> bool:
     if a is None or b is None:
         return a is b
     if is_number(a) and is_number(b):
-        _want_no_batch(a, b)
-        if isinstance(a, float) or isinstance(b, float):
-            return not isinstance(a, Dim) and not isinstance(b, Dim) and a == b
-        return same_size(a, b)
-    if isinstance(a, bool) and isinstance(b, bool) or isinstance(a, str) and isinstance(b, str):
+        _want_answer(a, b)
+        return a == b if isinstance(a, float) or isinstance(b, float) else same_size(a, b)
+    if (isinstance(a, bool) and isinstance(b, bool)) or (isinstance(a, str) and isinstance(b, str)):
         return a == b
-    if isinstance(a, list) and isinstance(b, list) or isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all([equal(x, y) for x, y in zip(a, b, strict=True)])
+    if (isinstance(a, list) and isinstance(b, list)) or (isinstance(a, tuple) and isinstance(b, tuple)):
+        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
     raise Refusal("E0303", f"{show(a)} and {show(b)} cannot be compared")
 
 
-def _want_no_batch(a: Number, b: Number) -> None:
-    difference = a - b
-    if isinstance(difference, Dim) and BATCH in difference.letters():
-        raise Refusal("E0319", f"the batch `{BATCH}` is never known while compiling, so nothing may depend on it")
+def _want_answer(a: Any, b: Any) -> None:
+    """Refuse what depends on the batch, and say that a real beside free letters has no answer yet."""
+    if isinstance(a, Dim) or isinstance(b, Dim):
+        real = isinstance(a, float) or isinstance(b, float)
+        difference: Any = a - b if not real else a if isinstance(a, Dim) else b  # type: ignore[operator]
+        if isinstance(difference, Dim) and BATCH in difference.letters():
+            raise Refusal("E0319", f"the batch `{BATCH}` is never known while compiling, so nothing may depend on it")
+        if real:
+            raise Undecided(f"the value of {difference}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from .tensors import Application, Tensor, Trail, Wire
 
 APPLICATIONS = 100_000
 NESTING = 64
+ELEMENTS = 2**31 - 1
+SHOWN = 8  # blocks that a message names on the way to where it is
 
 
 class Run:
@@ -127,6 +130,8 @@ class Place:
 
     def claim(self, name: str, spec: ParamSpec) -> None:
         """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
+        if math.prod(size for size in spec.shape if isinstance(size, int)) > ELEMENTS:
+            raise Refusal("E0330", f"the weight `{name}` would have more than 2^31 - 1 elements: {_shape(spec)}")
         for size in spec.shape:
             if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
                 raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
@@ -152,5 +157,8 @@ class Place:
         while place is not None:
             titles.append(place.title)
             place = place.above
-        titles = [str(title) for title in reversed(titles) if title]
+        titles = [title for title in reversed(titles) if title]
+        if len(titles) > SHOWN:
+            titles[SHOWN // 2 : -SHOWN // 2] = ["…"]
+        titles = [str(title) for title in titles]
         return (f"in {' -> '.join(titles)}",) if len(titles) > 1 else ()

@@ -8,12 +8,9 @@ from collections.abc import Iterable
 from ..ir.graph import Graph, Node, Param, Value
 from ..ir.operator import REGISTRY
 from ..ir.types import Type
+from .layout import RESERVED
 from .place import Run
 from .tensors import Application, Tensor, Wire
-
-RESERVED = frozenset(
-    "use const block model input param share output assert if then else and or not as true false none".split()
-)
 
 
 def to_graph(name: str, run: Run, outputs: dict[str, Tensor]) -> Graph:

@@ -122,7 +122,9 @@ class _Reader:
             op, names = self._arithmetic(s.value)
         else:
             raise self.scope.fail("E0101", "a node is `x -> stage` or arithmetic", s.value)
-        operands = [self._value(name.id, name, values) if isinstance(name, ast.Name) else self._odd(name) for name in names]
+        operands = [
+            self._value(name.id, name, values) if isinstance(name, ast.Name) else self._odd(name) for name in names
+        ]
         types = tuple(value.type for value in operands)
         made = tuple(out.type for out in body.outputs.values()) if body else self._infer(op, types, s)
         self._compare(s, made)

@@ -11,8 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 from ..diagnostics import Diagnostic, Source, Span
 from .build import Fault
 from .complain import complain
-from .layout import STATING, Part, Token, parts_of, tokens_of
-from .reach import RESERVED
+from .layout import RESERVED, STATING, Part, Token, parts_of, tokens_of
 
 
 def find_errors(source: Source, grammar: Lark, error: UnexpectedInput | Fault) -> list[Diagnostic]:

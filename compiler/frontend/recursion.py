@@ -1,4 +1,4 @@
-"""Room for deep recursion. The elaborator recurses as deep as expressions and blocks nest, which the language bounds."""
+"""Room for deep recursion: the elaborator recurses as deep as expressions and blocks nest, which has its bounds."""
 
 from __future__ import annotations
 

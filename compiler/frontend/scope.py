@@ -16,7 +16,6 @@ from .report import UNKNOWN, Failure, Report, Silenced
 from .synonyms import SYNONYMS
 from .values import WORDS
 
-
 MISSING = object()
 
 

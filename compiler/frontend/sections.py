@@ -60,7 +60,7 @@ def _check(
         words = (statement.name,) if isinstance(statement, ast.Input) else words
         for word in words:
             name = word.text
-            if name in bound or name in scope.names and name not in expected:
+            if name in bound or (name in scope.names and name not in expected):
                 scope.report(scope.fail("E0203", f"`{name}` is bound twice", word))
             elif name not in expected and name not in read:
                 close = get_close_matches(name, expected, 1)

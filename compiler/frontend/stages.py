@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from ..diagnostics import Refusal, Span
 from ..ir.operator import Operator
-from ..ir.types import BATCH, Dim, Type, Undecided
-from .place import Ledger, Place
+from ..ir.types import BATCH, Type, Undecided, assuming
+from .nested import Group
+from .place import ELEMENTS, Ledger, Place
 from .report import UNKNOWN, Failure, Silenced, Unknown
 from .tensors import Application, Tensor, Tensors, Trail, Wire, describe, each, leaves
-
-ELEMENTS = 2**31 - 1
 
 
 class Stage:
     """Something that an arrow can apply. Those of one operator or block are numbered by its name, their `kind`."""
 
-    kind: str | None = None
+    @property
+    def kind(self) -> str | None:
+        return None
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         """The result for `x`; weights are born in `place`, called `name.*` if there is one. Raises `Failure`."""
@@ -32,7 +34,7 @@ class OperatorStage(Stage):
     span: Span
 
     @property
-    def kind(self) -> str:  # type: ignore[override]
+    def kind(self) -> str:
         return self.op.name
 
     def __str__(self) -> str:
@@ -47,7 +49,7 @@ class OperatorStage(Stage):
             own = place.number(op.name)
             path = place.take(name or own)
             types = tuple(operand.type for operand in operands)
-            inferred = op.infer(*types)
+            inferred = _inferred(op, types, place, self.span)
             outputs = inferred if isinstance(inferred, tuple) else (inferred,)
             for output in outputs:
                 _want_possible(op, output)
@@ -76,7 +78,7 @@ class OperatorStage(Stage):
                 raise Refusal(
                     "E0309",
                     f"`{op.name}` takes one tensor, got the tuple {describe(x)}",
-                    help="join them with concat or add, or apply it to each: (a, b) -> (f, g)",
+                    help="a list fans out: chain stages with `->`, or join what they give with concat or add",
                 )
             return (x,)
         if not isinstance(x, tuple):
@@ -115,12 +117,23 @@ def _want_possible(op: Operator, type: Type) -> None:
         raise Refusal("E0330", f"`{op.name}` would give {type}: more than 2^31 - 1 elements for one image")
 
 
+def _inferred(op: Operator, types: tuple[Type, ...], place: Place, span: Span) -> Type | tuple[Type, ...]:
+    """What an operator gives; where letters are free, with a note of what it takes for granted."""
+    if not place.run.free:
+        return op.infer(*types)
+    with assuming() as conditions:
+        inferred = op.infer(*types)
+    if conditions:
+        place.note("E0318", f"`{op.name}` fits only if {' and '.join(dict.fromkeys(conditions))}", span)
+    return inferred
+
+
 def _undecided(undecided: Undecided, place: Place, span: Span) -> None:
     """A question about sizes without an answer: a note where letters are free, else an error."""
     if not place.run.free:
         help = f"the batch {BATCH} is free: nothing may depend on it"
         raise place.failure(Refusal("E0319", f"not known while compiling: {undecided.question}", help=help), span)
-    place.note("E0318", f"this holds only if {undecided.question}", span)
+    place.note("E0318", f"depends on {undecided.question}, which is not known before the sizes are", span)
 
 
 @dataclass(frozen=True)
@@ -147,13 +160,14 @@ class FanOut(Stage):
     """`[f, g]`"""
 
     stages: tuple[Stage, ...]
+    span: Span
 
     def __str__(self) -> str:
         return f"[{', '.join(map(str, self.stages))}]"
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
-        return _gather([stage.apply(x, place) for stage in self.stages])
+        return gather([stage.apply(x, place) for stage in self.stages], place, self.span)
 
 
 @dataclass(frozen=True)
@@ -169,7 +183,7 @@ class Parallel(Stage):
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
         parts = parallel_parts(x, len(self.stages), place, self.span)
-        return _gather([stage.apply(part, place) for stage, part in zip(self.stages, parts, strict=True)])
+        return gather([s.apply(part, place) for s, part in zip(self.stages, parts, strict=True)], place, self.span)
 
 
 def parallel_parts(x: Tensors, count: int, place: Place, span: Span) -> tuple[Tensors, ...]:
@@ -199,8 +213,8 @@ class Repeat(Stage):
         place = place if name is None else _scope(place, name)
         outermost = place.rounds is None
         if outermost:
-            place.rounds = type(place.counts)()
-        kept: list[Tensors] = [x]
+            place.rounds = Counter()
+        kept: list[Tensors | Unknown] = [x]
         try:
             for _ in range(max(self.rounds, 1)):
                 place.run.count()
@@ -215,7 +229,7 @@ class Repeat(Stage):
         finally:
             if outermost:
                 place.rounds = None
-        return tuple(kept) if self.keep else x
+        return gather(kept, place, self.span) if self.keep else x
 
 
 @dataclass(frozen=True)
@@ -230,8 +244,11 @@ class NamedStage(Stage):
         return str(self.stage)
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
-        place = place if name is None else _scope(place, name)
-        return self.stage.apply(x, place, place.chosen(self.name))
+        try:
+            place = place if name is None else _scope(place, name)
+            return self.stage.apply(x, place, place.chosen(self.name))
+        except Refusal as refusal:
+            raise place.failure(refusal, self.span) from None
 
 
 class Share(Stage):
@@ -270,5 +287,9 @@ def _scope(place: Place, name: str) -> Place:
     return place.inside(place.take(name))
 
 
-def _gather(results: list[Tensors | Unknown]) -> Tensors | Unknown:
-    return UNKNOWN if any(isinstance(r, Unknown) for r in results) else tuple(results)  # type: ignore[arg-type]
+def gather(results: list[Tensors | Unknown], place: Place, span: Span) -> Tensors | Unknown:
+    """The tuple of several results; raises `Failure` for one that holds too much."""
+    try:
+        return UNKNOWN if UNKNOWN in results else Group(results)
+    except Refusal as refusal:
+        raise place.failure(refusal, span) from None

@@ -20,7 +20,7 @@ from .numbers import is_number
 from .parse import expression
 from .report import UNKNOWN, Failure, Silenced, Unknown
 from .scope import Scope
-from .stages import Share
+from .stages import Share, Stage
 from .tensors import Application, Tensor, Trail, Wire, is_tensors
 from .values import describe
 
@@ -40,10 +40,12 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
                     _bind((statement.name,), lambda s=statement: _param(s, scope), scope)
                 case ast.Share():
                     _bind((statement.name,), lambda s=statement: _share(s, scope), scope)
-                case ast.Binding():
-                    _bind(statement.names, lambda s=statement: _value(s, scope), scope)
-                case ast.Output():
-                    outputs[statement.name.text] = UNKNOWN
+                case ast.Binding(names=names):
+                    _bind(names, lambda s=statement: _value(s, scope), scope)
+                case ast.Output(name=word):
+                    if word.text in outputs:
+                        raise scope.fail("E0203", f"the output `{word.text}` is given twice", word)
+                    outputs[word.text] = UNKNOWN
                     outputs[statement.name.text] = _output(statement, scope)
                 case ast.Assert():
                     _assert(statement, scope)
@@ -68,16 +70,18 @@ def _bind(names: Sequence[ast.Word], compute: Callable[[], Any], scope: Scope) -
 
 
 def _value(s: ast.Binding, scope: Scope) -> Any:
-    value = evaluate(s.value, scope)
-    if len(s.names) > 1:
-        if not isinstance(value, tuple):
-            raise scope.fail("E0209", f"{len(s.names)} names for {describe(value)}", s.value)
-        if len(value) != len(s.names):
-            raise scope.fail("E0209", f"{len(s.names)} names for a tuple of {len(value)}", s.value)
-        return tuple([_christened(part, word, scope) for part, word in zip(value, s.names, strict=True)])
+    value, names = evaluate(s.value, scope), s.names
+    if len(names) == 1:
+        if s.type is not None:
+            _check(s.type, value, names[0], scope)
+        return _christened(value, names[0], scope)
     if s.type is not None:
-        _check(s.type, value, s.names[0], scope)
-    return _christened(value, s.names[0], scope)
+        raise scope.fail("E0209", f"one type for {len(names)} names", s.type)
+    if not isinstance(value, tuple):
+        raise scope.fail("E0209", f"{len(names)} names for {describe(value)}", s.value)
+    if len(value) != len(names):
+        raise scope.fail("E0209", f"{len(names)} names for a tuple of {len(value)}", s.value)
+    return tuple([_christened(part, word, scope) for part, word in zip(value, names, strict=True)])
 
 
 def _christened(value: Any, word: ast.Word, scope: Scope) -> Any:
@@ -114,7 +118,7 @@ def _no_tensor(value: Any, s: ast.Output, scope: Scope) -> Failure:
     help = ""
     if is_tensors(value):
         help = "an output is one tensor: join them with concat or add, or index the tuple"
-    elif describe(value).startswith("the stage"):
+    elif isinstance(value, Stage | list):
         help = "a pipe without a tensor at its head is a stage: begin it with an input, x -> …"
     return scope.fail("E0209", f"the output `{s.name.text}` is {describe(value)}", s.value or s.name, help=help)
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ..diagnostics import Span
 from ..ir.operator import Operator
 from ..ir.types import Type
+from .nested import Group
 
 SHOWN = 8  # steps of a trail that a message shows
 
@@ -89,6 +90,9 @@ class Tensor:
     type: Type
     trail: Trail
 
+    def __str__(self) -> str:
+        return f"a tensor {self.type}"
+
     def named(self, name: str) -> Tensor:
         """The same tensor, its trail beginning anew at a name."""
         return Tensor(self.wire, self.type, Trail(name, self.type))
@@ -122,7 +126,7 @@ def is_tensors(value: object) -> bool:
 
 def each(x: Tensors, change: Any) -> Tensors:
     """The same tuple with each of its tensors changed."""
-    return tuple(each(part, change) for part in x) if isinstance(x, tuple) else change(x)
+    return Group([each(part, change) for part in x]) if isinstance(x, tuple) else change(x)
 
 
 def describe(x: Tensors) -> str:

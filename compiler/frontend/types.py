@@ -57,7 +57,8 @@ def _input_size(e: ast.Expression, scope: Scope) -> Size:
     elif scope.run.free:
         bound = Dim.letter(letter.id)
     else:
-        help = f'choose one: --size {letter.id}={480 // step * step or step}, or sizes={{"{letter.id}": {480 // step * step or step}}}'
+        size = max(480 // step, 1) * step
+        help = f'choose one: --size {letter.id}={size}, or sizes={{"{letter.id}": {size}}}'
         raise scope.fail("E0317", f"the size `{letter.id}` is not known", letter, help=help)
     scope.bind(ast.Word(letter.start, letter.end, letter.id), bound)
     return step * bound

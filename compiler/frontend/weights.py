@@ -81,9 +81,7 @@ def fit(graph: Graph, data: Mapping[str, Array], source: str = "the weights") ->
 def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
     """Weights to begin training from, or to measure with: what each parameter says it starts as."""
     random = np.random.default_rng(seed)
-    return {
-        name: _start(param, random) for name, param in graph.params.items() if param.data is None or param.trained
-    }
+    return {name: _start(param, random) for name, param in graph.params.items() if param.data is None or param.trained}
 
 
 def _start(param: Param, random: np.random.Generator) -> Array:

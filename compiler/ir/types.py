@@ -7,6 +7,9 @@ no answer yet raises `Undecided`; when a model is compiled every letter but the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from math import gcd, inf
 from typing import Literal, TypeAlias, get_args
@@ -22,6 +25,27 @@ class Undecided(Exception):
     def __init__(self, question: str):
         super().__init__(question)
         self.question = question
+
+
+_assumed: ContextVar[list[str] | None] = ContextVar("assumed", default=None)
+
+
+@contextmanager
+def assuming() -> Iterator[list[str]]:
+    """Answer such questions as large letters would, sizes that may be equal being so; collects what was assumed."""
+    conditions: list[str] = []
+    token = _assumed.set(conditions)
+    try:
+        yield conditions
+    finally:
+        _assumed.reset(token)
+
+
+def _assume(condition: str) -> None:
+    conditions = _assumed.get()
+    if conditions is None:
+        raise Undecided(condition)
+    conditions.append(condition)
 
 
 @dataclass(frozen=True)
@@ -106,16 +130,19 @@ class Dim:
         raise Undecided(f"{other} % ({self})")
 
     def __lt__(self, other: Size) -> bool:
-        return _decide(self - other, f"{self} < {other}", below=0)
+        return _decide(self - other, f"{self} < {other}", f"{self} >= {other}", below=0)
 
     def __le__(self, other: Size) -> bool:
-        return _decide(self - other, f"{self} <= {other}", below=1)
+        return _decide(self - other, f"{self} <= {other}", f"{self} > {other}", below=1)
 
     def __gt__(self, other: Size) -> bool:
         return not self <= other
 
     def __ge__(self, other: Size) -> bool:
         return not self < other
+
+    def __bool__(self) -> bool:
+        return not same_size(self, 0)
 
     def __str__(self) -> str:
         text = ""
@@ -141,7 +168,8 @@ def same_size(a: Size, b: Size) -> bool:
     low, high = _range(difference)
     if low > 0 or high < 0:
         return False
-    raise Undecided(f"{a} = {b}")
+    _assume(f"{a} = {b}")
+    return True
 
 
 @dataclass(frozen=True)
@@ -231,10 +259,13 @@ def _range(size: Size) -> tuple[float, float]:
     return low, high
 
 
-def _decide(difference: Size, question: str, below: int) -> bool:
+def _decide(difference: Size, question: str, opposite: str, below: int) -> bool:
     low, high = _range(difference)
     if high < below:
         return True
     if low >= below:
         return False
-    raise Undecided(question)
+    if isinstance(difference, Dim) and (BATCH in difference.letters() or (low == -inf and high == inf)):
+        raise Undecided(question)
+    _assume(question if low == -inf else opposite)
+    return low == -inf

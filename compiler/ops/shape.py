@@ -135,6 +135,9 @@ class Concat(Operator):
         return np.concatenate(arrays, self.axis)
 
 
+MOST_PARTS = 65_536
+
+
 @operator
 class Split(Operator):
     """A tensor cut along one axis: into n equal parts, or into parts of the sizes listed."""
@@ -155,6 +158,8 @@ class Split(Operator):
                     f"split into {list(self.parts)} makes {sum(self.parts)}, but axis {self.axis} of {x} is {size}",
                 )
             return self.parts
+        if self.parts > MOST_PARTS:
+            raise Refusal("E0330", f"split into {self.parts:,} parts; {MOST_PARTS:,} is the limit")
         if not same_size(size % self.parts, 0):
             raise Refusal(
                 "E0311",
