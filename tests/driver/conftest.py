@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import Command, invoke
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
