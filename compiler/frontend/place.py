@@ -105,8 +105,12 @@ class Place:
     rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
 
     def number(self, kind: str) -> str:
-        """`conv_2` for the second conv."""
-        self.counts[kind] += 1
+        """`conv_2` for the second conv. A pipe that `as` names numbers its own, and leaves the numbers around as they were."""
+        place = self
+        place.counts[kind] += 1
+        while not place.title and place.above is not None:
+            place = place.above
+            place.counts[kind] += 1
         return f"{kind}_{self.counts[kind]}"
 
     def chosen(self, name: str) -> str:
