@@ -154,10 +154,10 @@ class AdaptiveAvgpool(Operator):
         (x,) = arrays
         y = np.empty((*x.shape[:2], self.h, self.w), x.dtype)
         for i, j in np.ndindex(self.h, self.w):
-            rows, columns = _part(i, self.h, x.shape[2]), _part(j, self.w, x.shape[3])
+            rows, columns = part(i, self.h, x.shape[2]), part(j, self.w, x.shape[3])
             y[:, :, i, j] = x[:, :, rows, columns].mean((2, 3))
         return y
 
 
-def _part(index: int, parts: int, size: int) -> slice:
+def part(index: int, parts: int, size: int) -> slice:
     return slice(index * size // parts, -(-(index + 1) * size // parts))
