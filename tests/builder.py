@@ -10,9 +10,19 @@ from cnnc.compiler.diagnostics import Refusal
 from cnnc.compiler.ir.graph import Graph, Node, Param, Value
 from cnnc.compiler.ir.operator import REGISTRY, Array, Operator, bind
 from cnnc.compiler.ir.structure import Input, Parameter
-from cnnc.compiler.ir.types import BATCH, Dim, Type
+from cnnc.compiler.ir.types import BATCH, Dim, DType, Type
 
-IMAGE = Type("f32", (Dim.letter(BATCH), 4, 6, 6))
+
+def features(channels: int, dtype: DType = "f32") -> Type:
+    """A row of numbers for each image."""
+    return Type(dtype, (Dim.letter(BATCH), channels))
+
+
+def image(channels: int, height: int, width: int, dtype: DType = "f32") -> Type:
+    return Type(dtype, (Dim.letter(BATCH), channels, height, width))
+
+
+IMAGE = image(4, 6, 6)
 
 
 class Net:
@@ -39,6 +49,17 @@ class Net:
         weights = self._weights(op, types) if like is None else self._shared(op, types, like)
         outputs = tuple(Value(self.graph.fresh(f"{op.name}_{i}"), t) for i, t in enumerate(every, 1))
         return self.graph.add(Node(op, outputs, weights), operands)
+
+    def chain(self, value: Value, *stages: Operator) -> Value:
+        """One stage after the other; the last one's value."""
+        for op in stages:
+            value = self.apply(op, value).output
+        return value
+
+    def output(self, *values: Value) -> Graph:
+        """Make values outputs, each under its name; the graph so far."""
+        self.graph.outputs |= {value.name: value for value in values}
+        return self.graph
 
     def _weights(self, op: Operator, types: list[Type]) -> Mapping[str, str]:
         specs = op.params(*types)

@@ -1,0 +1,188 @@
+"""Graphs as machine code, held against float64: the whole pipeline, in a child, between guard pages."""
+
+import ctypes
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from builder import with_random_weights
+from child import Note, in_child
+from guarded import NONE, READ, WRITE, Window
+
+from cnnc.compiler.codegen.program import Address, Buffer, Constant, Program, Step
+from cnnc.compiler.codegen.program import Word as Operand
+from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.ir.operator import Array
+from cnnc.compiler.ir.region import Region
+from cnnc.compiler.ir.verify import verify
+from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
+from cnnc.compiler.schedule.target import target
+from cnnc.compiler.tolerance import Expected, expected
+from cnnc.runtime.abi import Artifact
+from cnnc.runtime.errors import TargetError
+from cnnc.runtime.executable import DTYPES, Executable
+from cnnc.runtime.loader import Code
+
+CPUS = ("x86-64-v4", "x86-64-v3", "x86-64")
+EVERY_PASS = frozenset(step.name for step in GRAPH_PASSES)
+
+
+def runs_here(cpu: str) -> bool:
+    try:
+        return bool(target(cpu))
+    except TargetError:
+        return False
+
+
+every_cpu = pytest.mark.parametrize(
+    "cpu", [pytest.param(c, marks=pytest.mark.skipif(not runs_here(c), reason=f"this machine lacks {c}")) for c in CPUS]
+)
+BEST = next(cpu for cpu in CPUS if runs_here(cpu))
+
+
+@dataclass(frozen=True)
+class Native:
+    """A compiled graph. `graph` has the weights that it was compiled with."""
+
+    graph: Graph
+    program: Program
+    artifact: Artifact
+
+
+def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = ()) -> Native:
+    """Compile a graph whose weights are bound; the graph of every stage is verified."""
+    programs: list[Program] = []
+
+    def after(name: str, stage: object, seconds: float) -> None:
+        if isinstance(stage, Graph):
+            verify(stage)
+        elif isinstance(stage, Program):
+            programs.append(stage)
+
+    artifact = compile_graph(graph, Options(cpu=cpu, disabled=frozenset(disabled)), after)
+    return Native(graph, programs[0], artifact)
+
+
+def images_for(graph: Graph, batch: int = 1, seed: int = 0) -> dict[str, Array]:
+    """Normal numbers, or bytes, for each input."""
+    random = np.random.default_rng(seed)
+    shapes = {value: (batch, *value.type.known) for value in graph.inputs}
+    return {
+        value.name: random.integers(0, 256, shape).astype(np.uint8)
+        if value.type.dtype == "u8"
+        else random.standard_normal(shape).astype(np.float32)
+        for value, shape in shapes.items()
+    }
+
+
+def run(native: Native, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """As users run it."""
+    return Executable(native.artifact).run(inputs)
+
+
+def run_guarded(
+    native: Native, inputs: Mapping[str, Array], note: Note, *, at_end: bool, parts: int = 1
+) -> dict[str, Array]:
+    """Step by step, each tensor a window of its own, and accessible only to steps that say that they touch it."""
+    program, code = native.program, Code(native.artifact.code)
+    images = len(next(iter(inputs.values())))
+    ports = [Window.holding(inputs[port.name], at_end) for port in native.artifact.manifest.inputs]
+    given = {("input", i): window for i, window in enumerate(ports)}
+    for i, port in enumerate(native.artifact.manifest.outputs):
+        given["output", i] = Window(images * port.bytes, at_end)
+    constants = {name: Window.holding(data, at_end) for name, data in program.constants.items()}
+    touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
+    arena = {storage: Window(storage.bytes, at_end) for storage in touched}
+    prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
+
+    def resolve(word: Operand, image: int) -> int:
+        if isinstance(word, Constant):
+            return constants[word.name].address
+        if isinstance(word, Address):
+            buffer = word.buffer
+            if buffer.port is None:
+                return arena[buffer.storage].address + buffer.origin + word.offset
+            return given[buffer.port].address + image * buffer.bytes + word.offset
+        return word
+
+    for image in range(images):
+        for window in arena.values():
+            window.protect(WRITE)
+            window.array(np.uint8, (window.size,)).fill(0xFF)
+            window.protect(NONE)
+        for number, step in enumerate(program.steps):
+            note.write(f"step {number}, {step.kernel} of `{step.node}`, image {image}, windows at_end={at_end}")
+            words = np.array([resolve(word, image) for word in step.words], np.int64)
+            kernel = prototype(code.address(step.kernel))
+            with _allowed(step, arena):
+                for part in range(parts):
+                    kernel(words.ctypes.data, part, parts, 0)
+    return {
+        port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
+        for i, port in enumerate(native.artifact.manifest.outputs)
+    }
+
+
+class _allowed:  # noqa: N801  a context manager
+    """The memory of one step: what it writes may be written, what it reads read, nothing else touched."""
+
+    def __init__(self, step: Step, arena: Mapping[Buffer, Window]):
+        self._windows = {arena[b.storage]: READ for b in step.reads if b.port is None}
+        self._windows |= {arena[b.storage]: WRITE for b in step.writes if b.port is None}
+
+    def __enter__(self) -> None:
+        for window, how in self._windows.items():
+            window.protect(how)
+
+    def __exit__(self, *_: object) -> None:
+        for window in self._windows:
+            window.protect(NONE)
+
+
+def every_way(native: Native, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """The outputs, after having seen that they are the same bits in every kind of run: for users, between guard pages
+    on either side, in several parts."""
+
+    def work(note: Note) -> dict[str, Array]:
+        results = run(native, inputs)
+        for at_end, parts in ((True, 1), (False, 3)):
+            again = run_guarded(native, inputs, note, at_end=at_end, parts=parts)
+            for name, array in results.items():
+                assert array.tobytes() == again[name].tobytes(), f"`{name}` differs: {at_end=}, {parts=}"
+        return results
+
+    return in_child(work)
+
+
+def truth(native: Native, inputs: Mapping[str, Array]) -> dict[str, Expected]:
+    """What the graph means, and how far each algorithm in use may lie from it."""
+    regions = [Region.of(native.program.graph, n) for n in native.program.graph.nodes() if n.op.name != "input"]
+    choices = native.program.schedule.choices
+    names = {r.anchor.name: choices[r.node.name].algorithm for r in regions if r.anchor and r.node.name in choices}
+    return expected(native.graph, inputs, algorithms=names)
+
+
+def assert_right(results: Mapping[str, Array], truth: Mapping[str, Expected]) -> None:
+    """Every output within its bound; the message says where the worst is."""
+    complaints = []
+    for name, wanted in truth.items():
+        given = results[name]
+        assert given.shape == wanted.exact.shape, name
+        misses = wanted.misses(given)
+        if misses.any():
+            over = np.where(misses, wanted.error(given) - wanted.bound, 0.0)
+            worst = np.unravel_index(np.argmax(over), over.shape)
+            complaints.append(
+                f"{name}{[int(i) for i in worst]}: {given[worst]!r}, not {wanted.exact[worst]!r} "
+                f"± {wanted.bound[worst]:.3g}; {misses.sum()} of {misses.size} numbers miss"
+            )
+    assert not complaints, "\n".join(complaints)
+
+
+def hold(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), batch: int = 1) -> Native:
+    """Compile a graph with random weights, run it in every way and hold it against the truth."""
+    native = compile_native(with_random_weights(graph), cpu, disabled)
+    inputs = images_for(graph, batch)
+    assert_right(every_way(native, inputs), truth(native, inputs))
+    return native

@@ -1,0 +1,125 @@
+"""Convolutions of every kind, on channel counts around the vector's width and images down to one pixel."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builder import Net, image, stage
+from native import EVERY_PASS, compile_native, every_cpu, every_way, hold, images_for, truth
+
+from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.schedule.target import target
+
+# Windows and the image that they slide over. Unequal sides everywhere, so that none is taken for another.
+WINDOWS: list[tuple[dict[str, Any], tuple[int, int]]] = [
+    ({"kernel": 1}, (1, 1)),
+    ({"kernel": 1}, (5, 7)),
+    ({"kernel": 1, "stride": (2, 3)}, (6, 8)),
+    ({"kernel": 1, "pad": (0, 1)}, (2, 3)),
+    ({"kernel": 3}, (3, 3)),
+    ({"kernel": 3}, (4, 31)),
+    ({"kernel": 3, "pad": 1}, (1, 1)),
+    ({"kernel": 3, "pad": 1}, (6, 17)),
+    ({"kernel": 3, "pad": 1, "stride": 2}, (7, 9)),
+    ({"kernel": 3, "pad": "same", "stride": (1, 2)}, (5, 6)),
+    ({"kernel": 3, "pad": 1, "stride": 3}, (8, 7)),
+    ({"kernel": (3, 5), "pad": (1, 2, 0, 3), "stride": (2, 1)}, (5, 6)),
+    ({"kernel": (1, 4), "pad": "same"}, (3, 9)),
+    ({"kernel": (4, 1), "pad": "same"}, (9, 3)),
+    ({"kernel": 3, "pad": 2, "dilation": 2}, (7, 8)),
+    ({"kernel": (2, 3), "pad": (0, 5, 3, 1), "dilation": (4, 3)}, (5, 9)),
+    ({"kernel": 7, "pad": 3, "stride": 2}, (11, 10)),
+    ({"kernel": 5, "pad": 4}, (2, 1)),
+    ({"kernel": 3, "pad": 6, "dilation": 6}, (5, 4)),
+]
+
+
+def plain(lanes: int) -> Graph:
+    """Each window with one pair of channel counts, and each pair with several windows."""
+    counts = [(1, 1), (3, lanes), (lanes - 1, lanes + 1), (lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes + 1)]
+    counts += [(2 * lanes, 3 * lanes - 1), (2 * lanes + 1, 4 * lanes), (2, 5 * lanes)]
+    net = Net()
+    for i, (window, size) in enumerate(WINDOWS * 2):
+        channels, out = counts[i % len(counts)]
+        x = net.input(f"x{i}", image(channels, *size))
+        conv = stage("conv", channels=out, bias=i % 3 > 0, **window)
+        net.output(net.chain(x, conv, *[stage("relu")] * (i % 2)))
+    return net.graph
+
+
+def grouped(lanes: int) -> Graph:
+    """Groups that fill whole vectors, and groups that do not."""
+    net = Net()
+    for i, (inside, outside, groups) in enumerate([
+        (lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 3 * lanes, 2),
+        (1, 2, 3), (2, 3, 3), (lanes + 1, lanes, 2), (5, lanes - 1, 2), (1, 2, lanes + 2), (2, 1, lanes + 2),
+    ]):  # fmt: skip
+        for k, (window, size) in enumerate([WINDOWS[1], WINDOWS[7], WINDOWS[8], WINDOWS[11], WINDOWS[15]]):
+            x = net.input(f"x{i}_{k}", image(groups * inside, *size))
+            conv = stage("conv", channels=groups * outside, groups=groups, bias=k % 2 == 0, **window)
+            net.output(net.chain(x, conv, *[stage("leaky_relu", a=0.1)] * (k % 3 == 1)))
+    return net.graph
+
+
+def depthwise(lanes: int) -> Graph:
+    net = Net()
+    for i, (window, size) in enumerate(WINDOWS):
+        channels = [1, lanes - 1, lanes, lanes + 1, 2 * lanes + 1][i % 5]
+        x = net.input(f"x{i}", image(channels, *size))
+        as_conv = {"channels": channels, "groups": channels}
+        name, more = ("conv", as_conv) if i % 4 == 3 and channels > 1 else ("depthwise", {})
+        net.output(net.chain(x, stage(name, bias=i % 3 > 0, **window, **more), *[stage("relu6")] * (i % 2)))
+    return net.graph
+
+
+def literal(lanes: int) -> Graph:
+    net = Net()
+    x = net.input("x", image(3, 8, 7))
+    sobel = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]
+    net.output(net.chain(x, stage("conv", channels=2, kernel=3, weight=sobel)))
+    net.output(net.chain(x, stage("conv", channels=2, kernel=1, weight=[1, 2, 3, 4, 5, 6], bias=True)))
+    return net.graph
+
+
+def shared(lanes: int) -> Graph:
+    """One image under windows of different reach: its rim is the widest one's."""
+    net = Net()
+    for channels in (2, lanes + 3):
+        x = net.input(f"x{channels}", image(channels, 6, 7))
+        for window in ({"kernel": 1}, {"kernel": 3, "pad": 1}, {"kernel": (1, 5), "pad": (0, 4, 0, 0)}, {"kernel": 3}):
+            net.output(net.chain(x, stage("conv", channels=5, **window)))
+        net.output(net.chain(x, stage("depthwise", kernel=5, pad=2)))
+        net.output(net.chain(x, stage("maxpool", kernel=2)))
+    return net.graph
+
+
+FAMILIES = [plain, grouped, depthwise, literal, shared]
+
+
+@every_cpu
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
+def test_convolutions_stay_within_the_bound(cpu: str, family, disabled: frozenset[str]):
+    hold(family(target(cpu).lanes), cpu, disabled, batch=2)
+
+
+@every_cpu
+@pytest.mark.parametrize("family", FAMILIES)
+def test_convolutions_of_small_whole_numbers_are_exact(cpu: str, family):
+    """No rounding can happen, so that nothing but equality is right."""
+    graph = family(target(cpu).lanes)
+    random = np.random.default_rng(3)
+    whole = graph.bind(
+        {
+            name: random.integers(-3, 4, param.type.shape).astype(np.float32)  # type: ignore[arg-type]
+            for name, param in graph.params.items()
+            if param.trained
+        }
+    )
+    for node in whole.nodes("leaky_relu"):
+        whole.swap(node, op=stage("relu"))
+    native = compile_native(whole, cpu)
+    inputs = {name: np.rint(2 * array) for name, array in images_for(graph, 1).items()}
+    results = every_way(native, inputs)
+    for name, wanted in truth(native, inputs).items():
+        np.testing.assert_array_equal(results[name], wanted.exact, name)
