@@ -36,8 +36,10 @@ _OPERATORS = {"PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "OR
 _OPERAND = {"NAME", "NUMBER"}
 
 
-def complain(found: Token | None, before: Token | None, expected: Collection[str], end: Token) -> Fault:
-    """The fault of a token, or of a text that ends too early: then `end` is its last token.
+def complain(
+    found: Token | None, before: Token | None, expected: Collection[str], end: Token, new_line: bool = False
+) -> Fault:
+    """The fault of a token (perhaps the first of its line), or of a text that ends too early, after the token `end`.
 
     `expected` are the grammar's names of what could have stood there.
     """
@@ -54,7 +56,12 @@ def complain(found: Token | None, before: Token | None, expected: Collection[str
             f"`{text}` (U+{ord(text[0]):04X}) has no meaning here", found.start, found.end, help="names are ASCII"
         )
     inside = not set(expected) - {"$END"} or not _OPERATORS.isdisjoint(expected)
-    if before is not None and inside and _ends_operand(before) and (fault := _after_operand(found)) is not None:
+    if (
+        before is not None
+        and inside
+        and _ends_operand(before)
+        and (fault := _after_operand(found, new_line)) is not None
+    ):
         return fault
     if text == "if" and before is not None and before.text == "->":
         return Fault(
@@ -69,7 +76,7 @@ def complain(found: Token | None, before: Token | None, expected: Collection[str
     return Fault(f"expected {_wanted(expected)}, found `{text}`", found.start, found.end)
 
 
-def _after_operand(found: Token) -> Fault | None:
+def _after_operand(found: Token, new_line: bool) -> Fault | None:
     """What is likely meant where one operand is complete and something else begins."""
     text, start, end = found.text, found.start, found.end
     if text == "->":
@@ -83,6 +90,9 @@ def _after_operand(found: Token) -> Fault | None:
         help = f"`{text}` touches what it belongs to; is a `->` missing before it?"
         return Fault(f"a space before `{text}`", start, end, code="E0105", help=help)
     if (found.is_name and text not in RESERVED) or text[0].isdigit() or text[0] == '"':
+        if new_line:
+            help = f"bind what it gives, y = {text} …; or is a `->` missing before it?"
+            return Fault(f"`{text}` begins no statement", start, end, help=help)
         return Fault(f"a `->` or a `,` is missing before `{text}`", start, end, help=f"write -> {text}")
     return None
 

@@ -17,7 +17,7 @@ RESERVED = DECLARING | STATING | {"if", "then", "else", "and", "or", "not", "as"
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 _TOKEN = re.compile(
-    r"""#[^\n]*|"[^"\r\n]*"|[A-Za-z_][A-Za-z0-9_]*|[0-9](?:[A-Za-z0-9_.]|(?<=[eE])[+-](?=[0-9]))*|->|[=!<>]=|\*\*|//|[^\s]"""
+    r"""#[^\n]*|"[^"\r\n]*"|[A-Za-z_][A-Za-z0-9_]*|[0-9](?:[A-Za-z0-9_.]|(?<=[eE])[+-](?=[0-9]))*|->|[=!<>]=|\*\*|//|[^ \t\f\r\n]"""
 )
 
 
@@ -148,7 +148,7 @@ class _Brackets:
         if not self.open:
             return False
         if token.text in STATING:
-            return True
+            return before.text not in STATING or "\n" in self.text[before.end : token.start]
         if not token.is_name or before.text in STATING or (before.text == "," and inside):
             return False
         if not self._binds(i, end) and not self._is_section(i, end):

@@ -47,12 +47,19 @@ def _fault(error: UnexpectedInput | Fault, part: Part, start: int, text: str, to
     before = tokens[at - 1] if at > part.first else None
     found = tokens[at] if at < len(tokens) and (not ended or _interrupts(tokens[at], text, before)) else None
     named = tokens[part.first].text in STATING and at == part.first + 2  # `input x` may end here, and must not go on so
-    return complain(found, before, ("COLON", "EQUAL") if named else _expected(error), tokens[at - 1])
+    return complain(
+        found, before, ("COLON", "EQUAL") if named else _expected(error), tokens[at - 1], _apart(before, found, text)
+    )
 
 
 def _interrupts(token: Token, text: str, before: Token | None) -> bool:
     """Whether a part ends at a reserved word that was meant as something else: one on the same line."""
-    return token.text in RESERVED and before is not None and "\n" not in text[before.end : token.start]
+    return token.text in RESERVED and before is not None and not _apart(before, token, text)
+
+
+def _apart(before: Token | None, token: Token | None, text: str) -> bool:
+    """Whether a line ends between two tokens."""
+    return before is not None and token is not None and "\n" in text[before.end : token.start]
 
 
 def _expected(error: UnexpectedInput) -> Collection[str]:

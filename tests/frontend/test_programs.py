@@ -141,7 +141,9 @@ def test_letters_bind_in_blocks_and_check_after():
 
 
 def test_names_of_values_are_unique_and_no_operators():
-    model = net("relu = x -> sqrt\n output mean = relu -> b -> b", "block b { input x h = x -> exp output y = h -> log }")
+    model = net(
+        "relu = x -> sqrt\n output mean = relu -> b -> b", "block b { input x h = x -> exp output y = h -> log }"
+    )
     assert [node.name for node in model.graph.nodes()] == ["x", "relu_2", "b_1_h", "b_1_y", "b_2_h", "mean_2"]
     assert list(model.graph.outputs) == ["mean"]
 

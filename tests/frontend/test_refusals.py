@@ -127,7 +127,9 @@ model Net { input x: f32[N, 64, 56, 56] output y = x -> trunk(bottleneck) }
 def test_a_message_tells_the_way_the_tensors_and_the_blocks_came():
     with pytest.raises(ModelError) as caught:
         parse_text(RESNET, "resnet.cnn")
-    assert str(caught.value) == """\
+    assert (
+        str(caught.value)
+        == """\
 error[E0302]: cannot add f32[N, 256, 56, 56] and f32[N, 64, 56, 56]
  --> resnet.cnn:4:36
   |
@@ -138,6 +140,7 @@ error[E0302]: cannot add f32[N, 256, 56, 56] and f32[N, 64, 56, 56]
   = right: x f32[N, 64, 56, 56] -> identity
   = in Net -> trunk(bottleneck) -> bottleneck(64)
   = help: project one of them, as with conv(256, 1)"""
+    )
 
 
 def test_an_assertion_fills_in_its_values():

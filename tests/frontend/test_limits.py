@@ -1,0 +1,70 @@
+"""Hostile programs end in a diagnostic, soon."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnc.compiler.frontend import parse_text
+
+ROUNDS = range(1, 80)
+
+
+def applied(stage: str, before: str = "") -> str:
+    return f"{before}\nmodel M {{ input x: f32[N, 3, 32, 32] output y = x -> {stage} }}"
+
+
+PROGRAMS = {
+    "blocks nested 65 deep": (
+        applied("b64", "block b0 = relu\n" + "".join(f"block b{i} = b{i - 1}\n" for i in range(1, 65))),
+        "E0332",
+    ),
+    "self application": (applied("w(w)", "block w(f) = f(f)"), "E0332"),
+    "constants one through another": (
+        applied("conv(a0, 1)", "".join(f"const a{i} = a{i + 1}\n" for i in range(20_000)) + "const a20000 = 3"),
+        "E0332",
+    ),
+    "a doubling pipe": (
+        applied("a79", "const a0 = relu -> relu\n" + "".join(f"const a{i} = a{i - 1} -> a{i - 1}\n" for i in ROUNDS)),
+        "E0331",
+    ),
+    "a doubling of nothing": (
+        applied(
+            "a79", "const a0 = repeat(0, relu)\n" + "".join(f"const a{i} = a{i - 1} -> a{i - 1}\n" for i in ROUNDS)
+        ),
+        "E0331",
+    ),
+    "a doubling block": (applied("d(" * 40 + "relu" + ")" * 40, "block d(f) = f -> f"), "E0331"),
+    "a doubling list": (
+        applied(
+            "conv(3, 3, weight=a79)",
+            "const a0 = [1, 1]\n" + "".join(f"const a{i} = [a{i - 1}, a{i - 1}]\n" for i in ROUNDS),
+        ),
+        "E0333",
+    ),
+    "a doubling tuple": (
+        "model M { input x: f32[N, 3] t0 = (x, x)\n"
+        + "".join(f"t{i} = (t{i - 1}, t{i - 1})\n" for i in ROUNDS)
+        + "output y = t79 -> add }",
+        "E0333",
+    ),
+    "a tensor beyond 2^31": (applied("conv(2147483647, 1)"), "E0330"),
+    "weights beyond 2^31": (applied("flatten -> dense(1000000000)"), "E0330"),
+    "many parts": ("model M { input x: f32[N, 2147483647] a = x -> split(2147483647) output y = a[0] }", "E0330"),
+    "a power": (applied("conv(10**10**10, 1)"), "E0314"),
+    "a large file": ("#" + "x" * 1_000_001, "E0104"),
+    "a NUL": ("const a = 1\0", "E0103"),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_limits(errors, name):
+    text, code = PROGRAMS[name]
+    assert code in [found for found, _ in errors(text)]
+
+
+def test_what_is_within_the_limits_works():
+    blocks = "block b0 = relu\n" + "".join(f"block b{i} = b{i - 1}\n" for i in range(1, 64))
+    assert len(parse_text(applied("b63", blocks)).graph.nodes()) == 2
+    level = "block level(c, below) = [identity, conv(c, 3, pad=1) -> below] -> concat -> conv(c, 1)"
+    assert len(parse_text(applied("level(4, " * 60 + "relu" + ")" * 60, level)).graph.nodes("concat")) == 60
+    assert len(parse_text(applied(" -> ".join(["relu"] * 5000))).graph.nodes()) == 5001
