@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from cnnc.comparison import measured
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.pipeline import Stage
+from cnnc.compiler.tolerance import Expected
 from cnnc.inputs import random_inputs
 from cnnc.net import Array
 from cnnc.network import Network
 from cnnc.runtime.errors import InternalError
-from cnnc.tolerance import distance, measured
 
 
 class PassCheck:
@@ -22,8 +23,7 @@ class PassCheck:
         self.seed = seed
         self.nodes: set[Node] = set()
         self.inputs: dict[str, Array] = {}
-        self.truth: dict[str, Array] = {}
-        self.allowed: dict[str, Array] = {}
+        self.truth: dict[str, Expected] = {}
 
     def after(self, name: str, stage: Stage) -> None:
         """Raise `InternalError` where a pass left a graph that is malformed or gives other numbers."""
@@ -33,17 +33,17 @@ class PassCheck:
         if not self.inputs:
             self._begin(stage)
         for output, array in interpret(stage, self.inputs, np.float64).items():
-            error = distance(self.truth[output], array)
-            if (error > self.allowed[output]).any():
-                raise InternalError(f"{name} changed `{output}` by {error.max():.3g}{self._suspects(stage)}")
+            truth = self.truth[output]
+            if truth.misses(array).any():
+                raise InternalError(
+                    f"{name} changed `{output}` by {truth.error(array).max():.3g}{self._suspects(stage)}"
+                )
         self.nodes = set(stage.nodes())
 
     def _begin(self, graph: Graph) -> None:
         """Folding rounds weights to single precision, so that its errors are the measure here too."""
         self.inputs = random_inputs(Network(graph).inputs, 1, self.seed)
-        self.truth = interpret(graph, self.inputs, np.float64)
-        single = interpret(graph, self.inputs, np.float32)
-        self.allowed = {name: measured(array, single[name]) for name, array in self.truth.items()}
+        self.truth = measured(graph, self.inputs)
 
     def _suspects(self, graph: Graph) -> str:
         """The nodes that the pass rewrote, with their places in the source."""

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 @click.option("--seed", "inputs_seed", type=click.IntRange(0), default=0, show_default=True, help="Which images.")
 @click.pass_obj
 def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> None:
-    """Compare native code with NumPy in float64: the outputs, then every operator by itself."""
-    from cnnc.comparison import compare_layers, compare_outputs
+    """Compare native code with NumPy in float64: the outputs, then every layer by itself."""
+    from cnnc.comparison import compare_nodes, compare_outputs
+    from cnnc.compiler.ir.graph import Graph
+    from cnnc.compiler.pipeline import Options
     from cnnc.inputs import random_inputs
     from cnnc.weights import bind
 
@@ -30,12 +32,13 @@ def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> Non
     outputs = compare_outputs(subject.compile(network, trace), graph, inputs)
     for finding in outputs:
         click.echo(_line(finding))
-    layers = list(compare_layers(lambda captured: subject.compile(captured, trace), network, graph, inputs))
-    wrong = [finding for finding in layers if not finding.good]
+    optimised = next(stage for _, stage in reversed(trace.stages) if isinstance(stage, Graph))
+    kernels = list(compare_nodes(optimised, inputs, Options(cpu=subject.target_cpu, threads=subject.threads)))
+    wrong = [finding for finding in kernels if not finding.good]
     if wrong:
-        click.echo(f"the first operator that differs by itself:\n{_line(wrong[0])}")
+        click.echo(f"the first layer that differs by itself:\n{_line(wrong[0])}")
     else:
-        click.echo(f"{len(layers)} operators agree, each by itself")
+        click.echo(f"{len(kernels)} layers agree, each by itself")
     if wrong or not all(finding.good for finding in outputs):
         raise Wrong
 
