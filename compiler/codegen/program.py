@@ -188,8 +188,10 @@ class Planner:
         """The buffer for a value, inside another one where the schedule says so; nothing is written."""
         if value.name not in self._buffers:
             place = self.schedule.places.get(value.name)
-            root = self.buffer(self._values[place.root]) if place else None
-            layout, first = self.schedule.layouts[value.name], place.first if place else 0
+            layout, root, first = self.schedule.layouts[value.name], None, 0
+            if place:
+                outer = self.buffer(self._values[place.root])
+                root, first = outer.storage, outer.first + place.first
             self._buffers[value.name] = Buffer(value.name, *extent(value), layout, root, first)
         return self._buffers[value.name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...ir.graph import Value
 from ...ir.region import Region
 from ...schedule.choose import first_channels
 from ...schedule.schedule import Layout
@@ -13,18 +14,22 @@ from ..program import Address, Buffer, Planner, Word, extent
 def lower_concat(planner: Planner, region: Region) -> None:
     """Operands that were computed in their place need nothing."""
     output, first = region.node.output, 0
-    places = planner.schedule.places
-    away = [value for value in region.operands if value.name not in places or not _shares(planner, value, output)]
-    target = planner.result(output) if away else planner.buffer(output)
+    away: list[tuple[Value, int]] = []
     for value in region.operands:
-        channels = extent(value)[0]
-        if value in away:
-            planner.copy(planner.operand(value), target, channels, target_first=first)
-        first += channels
+        if not _lies_at(planner, value, output, first):
+            away.append((value, first))
+        first += extent(value)[0]
+    target = planner.result(output) if away else planner.buffer(output)
+    for value, first in away:
+        planner.copy(planner.operand(value), target, extent(value)[0], target_first=first)
 
 
-def _shares(planner: Planner, value, output) -> bool:
-    return planner.buffer(value).storage is planner.buffer(output).storage
+def _lies_at(planner: Planner, value: Value, output: Value, first: int) -> bool:
+    """Whether a value's buffer is that part of the output's which begins at channel `first`."""
+    if value.name not in planner.schedule.places:
+        return False
+    inner, outer = planner.buffer(value), planner.buffer(output)
+    return inner.storage is outer.storage and inner.first * planner.lanes == outer.first * planner.lanes + first
 
 
 def lower_slice(planner: Planner, region: Region) -> None:
@@ -41,19 +46,22 @@ def lower_slice(planner: Planner, region: Region) -> None:
 def lower_reshape(planner: Planner, region: Region) -> None:
     """The numbers in NCHW order, under other sizes."""
     (value,), output = region.operands, region.node.output
-    source, (c, h, w) = planner.operand(value), extent(output)
+    source = planner.operand(value)
     if value.type == output.type:
         return _same(planner, source, planner.result(output))
-    if (source.height, source.width) != (1, 1):
+    in_order = (source.height, source.width) == (1, 1) and source.is_solid
+    if output.type.rank == 2 and in_order:
+        lies = Buffer(output.name, *extent(output), Layout(planner.lanes), source.storage, source.first)
+        return planner.alias(output, lies)
+    if output.type.rank == 2:
+        row = _under(planner.result(output), source.channels, source.height, source.width)
+        return planner.copy(source, row, source.channels)
+    if not in_order or source.first:
         rows = Buffer(f"{value.name} planar", source.channels, source.height, source.width, Layout(1))
-        if output.type.rank == 2:
-            rows = _under(planner.result(output), source.channels, source.height, source.width)
         planner.copy(source, rows, source.channels)
         source = rows
-    if output.type.rank != 2:
-        planner.copy(_under(source, c, h, w), planner.result(output), c)
-    elif source.storage is not planner.buffer(output):
-        planner.alias(output, Buffer(output.name, c, h, w, Layout(planner.lanes), source.storage, source.first))
+    image = planner.result(output)
+    planner.copy(_under(source, image.channels, image.height, image.width), image, image.channels)
 
 
 def _under(buffer: Buffer, channels: int, height: int, width: int) -> Buffer:
