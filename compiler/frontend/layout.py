@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .build import Fault
 
@@ -17,7 +18,9 @@ RESERVED = DECLARING | STATING | {"if", "then", "else", "and", "or", "not", "as"
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 _TOKEN = re.compile(
-    r"""#[^\n]*|"[^"\r\n]*"|[A-Za-z_][A-Za-z0-9_]*|[0-9](?:[A-Za-z0-9_.]|(?<=[eE])[+-](?=[0-9]))*|->|[=!<>]=|\*\*|//|[^ \t\f\r\n]"""
+    r"""\#[^\n]* | "[^"\r\n]*" | [A-Za-z_][A-Za-z0-9_]* | [0-9](?:[A-Za-z0-9_.]|(?<=[eE])[+-](?=[0-9]))*
+    | -> | [=!<>]= | \*\* | // | [^\ \t\f\r\n]""",
+    re.VERBOSE,
 )
 
 
@@ -55,7 +58,7 @@ def parts_of(text: str, tokens: Sequence[Token]) -> Iterator[Part]:
     starts = [i for i, token in enumerate(tokens) if token.text in DECLARING]
     if tokens and (not starts or starts[0]):
         yield Part("_declaration", 0, starts[0] if starts else len(tokens))
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
+    for start, end in pairwise([*starts, len(tokens)]):
         brace = _body(tokens, start, end)
         if brace is None:
             part = Part("_declaration", start, end)
@@ -121,7 +124,7 @@ class _Brackets:
                 if self._is_section(i, end):
                     here = None  # its statements are parsed one by one
                     continue
-            if token.text == "}" and self.open:
+            if token.text == "}" and any(opener.text == "{" for opener in self.open):
                 if here is not None:
                     here.faults += self._unclosed_to_brace()
                 finish(i)

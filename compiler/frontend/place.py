@@ -105,7 +105,7 @@ class Place:
     rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
 
     def number(self, kind: str) -> str:
-        """`conv_2` for the second conv. A pipe that `as` names numbers its own, and leaves the numbers around as they were."""
+        """`conv_2` for the second conv. What a named pipe numbers counts around it too: `as` renames nothing."""
         place = self
         place.counts[kind] += 1
         while not place.title and place.above is not None:

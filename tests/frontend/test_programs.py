@@ -136,7 +136,11 @@ def test_numbers_follow_the_rules():
 
 
 def test_letters_bind_in_blocks_and_check_after():
-    square = "block square { input x: f32[N, C, S, S]\n y: f32[N, C, K, S - 2] = x -> conv(C, 3)\n output z = y -> conv(K, 1) }"
+    square = """block square {
+      input x: f32[N, C, S, S]
+      y: f32[N, C, K, S - 2] = x -> conv(C, 3)
+      output z = y -> conv(K, 1)
+    }"""
     assert outputs(net("output y = x -> square", square)) == {"y": "f32[N, 14, 14, 14]"}
 
 
