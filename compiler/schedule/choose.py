@@ -9,6 +9,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, Depthwise, Window
+from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
 from .cost import best_tile
 from .schedule import Choice, Layout, Place, Schedule, Sides
@@ -28,7 +29,9 @@ def choose(graph: Graph, target: Target) -> Schedule:
     """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code."""
     regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
     for region in regions:
-        _require_supported(graph, region)
+        _require_supported(graph, region, target)
+    for value in graph.outputs.values():
+        _require_given(graph, value)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     rims = _rims(regions, schedule.places)
     for region in regions:
@@ -45,9 +48,8 @@ def choose(graph: Graph, target: Target) -> Schedule:
 def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
     target, anchor = schedule.target, region.anchor
     if anchor is None:
-        base = region.extras[0]
-        from_user = isinstance(graph.producer(base).op, Input) and base.type.rank == 4
         chain = len(region.extras) == 1 and all(len(operands) == 1 for _, operands in region.tail)
+        from_user = isinstance(graph.producer(region.extras[0]).op, Input) and region.extras[0].type.rank == 4
         return Choice("image") if from_user and chain else Choice("map")
     op, out = anchor.op, anchor.output.type
     if isinstance(op, Conv | Depthwise):
@@ -67,31 +69,52 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     inside, outside = channels // op.groups, out // op.groups
     if op.groups > 1 and (inside % lanes or outside % lanes):
         return Choice("gather")
-    solid = not any(_root(schedule.places, value.name) in rims for value in (x, y))
+    tensors = (x, y, *(value for value in region.extras if value.type.known == y.type.known))
+    solid = not any(_root(schedule.places, value.name) in rims for value in tensors)
     merged = solid and op.kernel == op.stride == (1, 1)
     columns = height * width if merged else width
     return Choice("direct", *best_tile(columns, -(-outside // lanes), target), merged)
 
 
-def _require_supported(graph: Graph, region: Region) -> None:
+def _require_supported(graph: Graph, region: Region, target: Target) -> None:
     node = region.anchor or region.node
-    name, span = node.op.name, region.node.spans[0] if region.node.spans else None
-    where = f" ({span})" if span else ""
-
-    def refuse(what: str) -> TargetError:
-        message = f"no native code yet for {what}, at `{region.node.name}`{where}"
-        return TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
-
+    name = node.op.name
     if region.anchor is not None and name not in _PLAIN and name not in ("conv", "depthwise", "dense"):
-        raise refuse(f"`{name}`")
+        raise _refusal(region.node, f"`{name}`")
     for value in (*region.operands, *region.extras, *region.node.outputs):
-        if value.type.rank not in (2, 4) and not isinstance(graph.producer(value).op, Parameter):
-            raise refuse(f"`{name}` on {value.type}")
+        constant = isinstance(graph.producer(value).op, Parameter)
+        if constant and value in region.operands:
+            raise _refusal(region.node, f"`{name}` of parameters alone")
+        if value.type.rank not in (2, 4) and not constant:
+            raise _refusal(region.node, f"`{name}` on {value.type}")
         if value.type.dtype == "i64" or (value in region.node.outputs and value.type.dtype != "f32"):
-            raise refuse(f"`{name}` with {value.type.dtype}")
-    axis = getattr(node.op, "axis", 1)
-    if axis != 1:
-        raise refuse(f"`{name}` along axis {axis}")
+            raise _refusal(region.node, f"`{name}` with {value.type.dtype}")
+    if getattr(node.op, "axis", 1) != 1:
+        raise _refusal(region.node, f"`{name}` along axis {getattr(node.op, 'axis', 1)}")
+    if isinstance(node.op, Lrn) and node.op.size > 2 * target.lanes:
+        raise _refusal(region.node, f"`{name}` over {node.op.size} channels on {target.name}")
+    tensors = [value for value in region.extras if not isinstance(graph.producer(value).op, Parameter)]
+    out = region.node.output.type
+    for value in tensors:
+        if value.type.known != out.known and any(size != 1 for size in value.type.known[1:]):
+            raise _refusal(region.node, f"`{name}` of {value.type} and {out}")
+    if region.anchor is None and not any(value.type.known == out.known for value in tensors):
+        raise _refusal(region.node, f"`{name}` where every operand is broadcast")
+
+
+def _require_given(graph: Graph, value: Value) -> None:
+    """Outputs that nothing computes are handed through, if they are numbers of the caller's."""
+    producer = graph.producer(value)
+    if isinstance(producer.op, Parameter):
+        raise _refusal(producer, "parameters as outputs")
+    if isinstance(producer.op, Input) and (value.type.dtype != "f32" or value.type.rank not in (2, 4)):
+        raise _refusal(producer, f"{value.type} handed through")
+
+
+def _refusal(node: Node, what: str) -> TargetError:
+    where = f" ({node.spans[0]})" if node.spans else ""
+    message = f"no native code yet for {what}, at `{node.name}`{where}"
+    return TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
 
 
 def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]:

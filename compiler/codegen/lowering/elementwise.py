@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....runtime.errors import TargetError
 from ...ir.graph import Value
 from ...ir.region import Region
 from ...ir.structure import Parameter
@@ -28,11 +27,9 @@ def lower_map(planner: Planner, region: Region) -> None:
 
 
 def _base(planner: Planner, region: Region) -> Value:
-    """The operand that has the output's shape; the others are broadcast to it."""
-    for value in region.extras:
-        if extent(value) == extent(region.node.output) and not isinstance(planner.graph.producer(value).op, Parameter):
-            return value
-    raise TargetError(f"no native code yet for `{region.node.name}`, which broadcasts every operand", code="E0504")
+    """The first operand of the output's shape; the others may be broadcast to it."""
+    tensors = (v for v in region.extras if not isinstance(planner.graph.producer(v).op, Parameter))
+    return next(value for value in tensors if extent(value) == extent(region.node.output))
 
 
 def lower_image(planner: Planner, region: Region) -> None:

@@ -72,7 +72,7 @@ def _extra(planner: Planner, value: Value, output: Value) -> tuple[Extra, Word, 
     producer, (channels, height, width) = planner.graph.producer(value), extent(output)
     if isinstance(producer.op, Parameter):
         data = param(planner, producer, "value")
-        data = data.reshape((1,) * (3 - data.ndim) + data.shape) if output.type.rank == 4 else data.reshape(-1, 1, 1)
+        data = data.reshape((1,) * (4 - data.ndim) + data.shape)[0] if output.type.rank == 4 else data.reshape(-1, 1, 1)
         flat = data.shape[1:] == (1, 1)
         full = np.broadcast_to(data, (channels, 1, 1) if flat else (channels, height, width))
         packed = pack_blocks(full, planner.lanes)
