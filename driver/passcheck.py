@@ -29,7 +29,10 @@ class PassCheck:
         """Raise `InternalError` where a pass left a graph that is malformed or gives other numbers."""
         if not isinstance(stage, Graph):
             return
-        verify(stage)
+        try:
+            verify(stage)
+        except InternalError as error:
+            raise InternalError(f"{name} left a malformed graph: {error}") from error
         if not self.inputs:
             self._begin(stage)
         for output, array in interpret(stage, self.inputs, np.float64).items():

@@ -25,9 +25,9 @@ def text_of(stage: Stage) -> str:
     return str(stage)
 
 
-def form(name: str, stages: Sequence[tuple[str, Stage]]) -> str:
+def form(name: str, stages: Sequence[Stage]) -> str:
     """One of the forms that a network goes through, as the last phase left it."""
-    last = {type(stage): stage for _, stage in stages}
+    last = {type(stage): stage for stage in stages}
     program = last[Program]
     assert isinstance(program, Program)
     if name == "llvm":

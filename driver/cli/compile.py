@@ -48,27 +48,28 @@ def command(
     _want(disable, passes)
     _want(shown, ["elaborate", *passes, "schedule", "program", "build"])
     network = subject.network()
-    times: list[tuple[str, float]] = []
+    made: list[Stage] = []
+    times: list[str] = []
     checker = PassCheck() if verify_each else None
 
     def after(name: str, stage: Stage, seconds: float) -> None:
         trace.after(name, stage, seconds)
-        times.append((name, seconds))
+        made.append(stage)
+        times.append(f"{1000 * seconds:9.2f} ms  {name}")
         if name in shown:
             click.echo(stages.text_of(stage), nl=False)
         if folder is not None:
-            stages.dump(folder, len(times), name, stage)
+            stages.dump(folder, len(made), name, stage)
         if checker is not None:
             checker.after(name, stage)
 
     subject.compile(network, trace, after=after, disable=disable)
     if emit is not None:
-        text = stages.form(emit, trace.stages)
+        text = stages.form(emit, made)
         click.echo(text, nl=False) if output is None else files.write_text(output, text)
     if time_passes:
-        note("\n".join(f"{1000 * seconds:9.2f} ms  {name}" for name, seconds in times))
-    _, last = trace.stages[-1]
-    note(f"{network.name} is compiled\n{stages.text_of(last)}".rstrip())
+        note("\n".join(times))
+    note(f"{network.name} is compiled\n{stages.text_of(made[-1])}".rstrip())
 
 
 def _want(names: tuple[str, ...], known: list[str]) -> None:

@@ -14,7 +14,7 @@ import shlex
 import sys
 import tempfile
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from cnnc import __version__
 from cnnc.runtime.errors import CnncError, InternalError, ModelError
 
 if TYPE_CHECKING:
+    from cnnc.compiler.ir.graph import Graph
     from cnnc.compiler.pipeline import Stage
 
 WRONG, USAGE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
@@ -37,10 +38,16 @@ class Wrong(Exception):
 class Trace:
     """What a command has done so far, for the repro of an internal error."""
 
-    stages: list[tuple[str, Stage]] = field(default_factory=list)
+    phase: str = ""
+    graph: Graph | None = None
 
     def after(self, name: str, stage: Stage, seconds: float) -> None:
-        self.stages.append((name, stage))
+        """Remember the last graph; later stages hold copies of all weights, and follow from it."""
+        from cnnc.compiler.ir.graph import Graph
+
+        self.phase = name
+        if isinstance(stage, Graph):
+            self.graph = stage
 
 
 def colored() -> bool:
@@ -104,7 +111,7 @@ def _lower(text: str) -> str:
 
 
 def _write_repro(error: BaseException, trace: Trace) -> Path:
-    """A folder with the command, the traceback and the last text of the network."""
+    """A folder with the command, the traceback and the network's last graph."""
     folder = Path(tempfile.mkdtemp(prefix="cnnc-repro-"))
     facts = [
         shlex.join(["cnnc", *sys.argv[1:]]),
@@ -112,9 +119,8 @@ def _write_repro(error: BaseException, trace: Trace) -> Path:
     ]
     (folder / "command.txt").write_text("\n".join(facts) + "\n")
     (folder / "traceback.txt").write_text("".join(traceback.format_exception(error)))
-    if trace.stages:
-        name, stage = trace.stages[-1]
-        from cnnc.stages import text_of
+    if trace.graph is not None:
+        from cnnc.compiler.ir.text import show
 
-        (folder / f"after_{name}.txt").write_text(text_of(stage))
+        (folder / "graph.cnn").write_text(f"# The last phase that ended well: {trace.phase}\n{show(trace.graph)}")
     return folder

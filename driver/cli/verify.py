@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> None:
     """Compare native code with NumPy in float64: the outputs, then every layer by itself."""
     from cnnc.comparison import compare_nodes, compare_outputs
-    from cnnc.compiler.ir.graph import Graph
     from cnnc.compiler.pipeline import Options
     from cnnc.inputs import random_inputs
     from cnnc.weights import bind
@@ -32,13 +31,13 @@ def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> Non
     outputs = compare_outputs(subject.compile(network, trace), graph, inputs)
     for finding in outputs:
         click.echo(_line(finding))
-    optimised = next(stage for _, stage in reversed(trace.stages) if isinstance(stage, Graph))
-    kernels = list(compare_nodes(optimised, inputs, Options(cpu=subject.target_cpu, threads=subject.threads)))
-    wrong = [finding for finding in kernels if not finding.good]
+    assert trace.graph is not None, "the network is compiled"
+    layers = list(compare_nodes(trace.graph, inputs, Options(cpu=subject.target_cpu, threads=subject.threads)))
+    wrong = [finding for finding in layers if not finding.good]
     if wrong:
         click.echo(f"the first layer that differs by itself:\n{_line(wrong[0])}")
     else:
-        click.echo(f"{len(kernels)} layers agree, each by itself")
+        click.echo(f"{len(layers)} layers agree, each by itself")
     if wrong or not all(finding.good for finding in outputs):
         raise Wrong
 
