@@ -21,7 +21,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cnnc.compiler.ir": ("cnnc.compiler.diagnostics", "cnnc.runtime.errors"),
     "cnnc.compiler.ops": ("cnnc.compiler.ir", "cnnc.compiler.diagnostics"),
     "cnnc.compiler.interpreter": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
-    "cnnc.compiler.tolerance": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.compiler.interpreter"),
+    "cnnc.compiler.tolerance": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.frontend": (
         "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics", "cnnc.grammar", "cnnc.runtime.errors",
     ),
