@@ -74,7 +74,7 @@ class _Walk:
     def _data(self, name: str) -> Array:
         param = self.params[name]
         if param.data is None:
-            raise WeightsError(f"`{name}` has no numbers yet", code="E0401", help="give weights, or train")
+            raise WeightsError(f"`{name}` has no numbers yet", code="E0405", help="give weights, or train")
         return _working(param.data, param.type.dtype, self.precision)
 
 

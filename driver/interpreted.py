@@ -37,7 +37,7 @@ class Interpreted:
         names = [port.name for port in self.inputs]
         for name in arrays:
             if name not in names:
-                raise InputError(f"the network has no input `{name}`", code="E0601", help=f"it has {', '.join(names)}")
+                raise InputError(f"the network has no input `{name}`", code="E0605", help=f"it has {', '.join(names)}")
         for port in self.inputs:
             if port.name not in arrays:
                 raise InputError(f"no array for input `{port.name}`", code="E0601")

@@ -59,10 +59,10 @@ class Net:
         """The output for arrays in the order of `inputs`, or by name; a named tuple where there are several."""
         names = [port.name for port in self.inputs]
         if len(arrays) > len(names):
-            raise InputError(f"{self.name} takes {_count(len(names))}, got {len(arrays)}", code="E0602")
+            raise InputError(f"{self.name} takes {_count(len(names))}, got {len(arrays)}", code="E0606")
         placed = dict(zip(names, arrays, strict=False))
         if twice := [name for name in named if name in placed]:
-            raise InputError(f"the input `{twice[0]}` is given twice", code="E0602")
+            raise InputError(f"the input `{twice[0]}` is given twice", code="E0606")
         results = tuple(self.run({**placed, **named}).values())
         return results[0] if len(results) == 1 else self._results(*results)
 

@@ -89,7 +89,7 @@ class Executable:
         """
         if unknown := sorted(set(feeds) - {port.name for port in self.inputs}):
             names = ", ".join(f"`{port.name}`" for port in self.inputs)
-            raise InputError(f"the network has no input `{unknown[0]}`", code="E0601", help=f"it has {names}")
+            raise InputError(f"the network has no input `{unknown[0]}`", code="E0605", help=f"it has {names}")
         for port in self.inputs:
             if port.name not in feeds:
                 raise InputError(f"no array for input `{port.name}`", code="E0601")

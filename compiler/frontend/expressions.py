@@ -106,7 +106,7 @@ def _list(e: ast.List, scope: Scope) -> Any:
     if UNKNOWN in items:
         raise Silenced
     if any(is_tensors(item) for item in items):
-        raise scope.fail("E0209", "a list of tensors", e, help="tensors go in a tuple: (a, b)")
+        raise scope.fail("E0220", "a list of tensors", e, help="tensors go in a tuple: (a, b)")
     try:
         return Items(items)
     except Refusal as refusal:
@@ -121,7 +121,7 @@ def _tuple(e: ast.Tuple, scope: Scope) -> Any:
     if any(tensors) and not all(tensors):
         stranger = tensors.index(False)
         message = f"a tuple of tensors with {describe(items[stranger])} in it"
-        raise scope.fail("E0209", message, e.items[stranger], help="a tuple holds tensors, or stages, or numbers")
+        raise scope.fail("E0220", message, e.items[stranger], help="a tuple holds tensors, or stages, or numbers")
     try:
         return Group(items)
     except Refusal as refusal:
@@ -175,7 +175,7 @@ def _call(e: ast.Call, scope: Scope) -> Any:
     for argument in given:
         if is_tensors(argument.value):
             help = "parentheses hold hyper-parameters, arrows carry tensors: x -> f(…)"
-            raise scope.fail("E0209", "a tensor as an argument", argument.node, help=help)
+            raise scope.fail("E0208", "a tensor as an argument", argument.node, help=help)
     if is_operator(callee):
         return operator_stage(callee, given, e, scope)
     if isinstance(callee, Parametric):
@@ -184,9 +184,9 @@ def _call(e: ast.Call, scope: Scope) -> Any:
         return _function(callee, given, e, scope)
     if isinstance(callee, Stage):
         raise scope.fail(
-            "E0209", f"`{show(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
+            "E0216", f"`{show(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
         )
-    raise scope.fail("E0209", f"{describe(callee)} cannot be called", e.callee)
+    raise scope.fail("E0216", f"{describe(callee)} cannot be called", e.callee)
 
 
 def matched(
@@ -302,7 +302,7 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
         except Undecided as undecided:
             raise unanswered(undecided, node, scope) from None
     if operator not in TENSOR_ARITHMETIC:
-        raise scope.fail("E0303", f"tensors have no `{operator}`", node, help="they have + - * /")
+        raise scope.fail("E0324", f"tensors have no `{operator}`", node, help="they have + - * /")
     number = b if isinstance(a, Tensor) else a
     if isinstance(number, Dim):
         raise unanswered(Undecided(f"the value of {number}"), node, scope)

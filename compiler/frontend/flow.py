@@ -154,7 +154,7 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
 def _as(e: ast.Named, scope: Scope) -> Stage:
     value = stage_of(e.stage, scope) if isinstance(e.stage, ast.List | ast.Tuple) else evaluate(e.stage, scope)
     if is_tensors(value):
-        raise scope.fail("E0209", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
+        raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
     stage = as_stage(value, e.stage, scope)
     return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
 

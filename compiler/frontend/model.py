@@ -105,7 +105,7 @@ def _bound(value: ModelValue, settings: Mapping[str, object]) -> tuple[ModelValu
         callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
         target = evaluate(callee, scope)
         if not isinstance(target, ModelValue):
-            raise scope.fail("E0209", f"a model is braces or another model, not {describe(target)}", callee)
+            raise scope.fail("E0221", f"a model is braces or another model, not {describe(target)}", callee)
         order = [p.name.text for p in target.model.parameters]
         rest = [g for g in given if g not in mine]
         given, value = [*_replaced(arguments, order, rest, scope), *rest], target

@@ -96,7 +96,7 @@ def compare(operator: str, a: Any, b: Any) -> bool:
     if operator == "!=":
         return not equal(a, b)
     if not (is_number(a) and is_number(b)):
-        raise Refusal("E0303", f"`{operator}` wants numbers, got {show(a)} and {show(b)}")
+        raise Refusal("E0323", f"`{operator}` wants numbers, got {show(a)} and {show(b)}")
     _want_answer(a, b)
     return _ORDER[operator](a, b)
 
@@ -112,7 +112,7 @@ def equal(a: Any, b: Any) -> bool:
         return a == b
     if (isinstance(a, list) and isinstance(b, list)) or (isinstance(a, tuple) and isinstance(b, tuple)):
         return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
-    raise Refusal("E0303", f"{show(a)} and {show(b)} cannot be compared")
+    raise Refusal("E0323", f"{show(a)} and {show(b)} cannot be compared")
 
 
 def _want_answer(a: Any, b: Any) -> None:

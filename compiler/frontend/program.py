@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ...runtime.errors import ModelError
-from ..diagnostics import Diagnostic, Source, Span
+from ..diagnostics import Diagnostic, Refusal, Source, Span
 from . import ast
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
@@ -116,9 +117,10 @@ class Program:
 
     def _use(self, use: ast.Use, module: FileModule, user: Path | None) -> FileModule | None:
         """The module of a `use`; `None`, reported, where there is none."""
-        path, complaint = self._path(use.path.text, user)
-        if path is None:
-            self.report.add(Diagnostic("E0212", complaint, module.span(use.path)))
+        try:
+            path = self._path(use.path.text, user)
+        except Refusal as refusal:
+            self.report.add(refusal.at(module.span(use.path)))
             return None
         if path not in self._modules:
             self._modules[path] = None
@@ -130,22 +132,27 @@ class Program:
                     self.report.add(diagnostic)
         return self._modules[path]
 
-    def _path(self, text: str, user: Path | None) -> tuple[Path | None, str]:
+    def _path(self, text: str, user: Path | None) -> Path:
+        """The file that a `use` means; raises `Refusal` where none may be used."""
         if self.folder is None or user is None:
-            return None, "a text without a file cannot `use` files"
+            raise Refusal("E0212", "a text without a file cannot `use` files")
         path = (user.parent / text).resolve() if not Path(text).is_absolute() else Path(text)
         if not path.is_relative_to(self.folder):
-            return None, f'"{text}" leads out of the folder of the file that was named'
+            help = "a model uses only files beside it or in folders below"
+            raise Refusal("E0222", f'"{text}" leads out of the folder of the file that was named', help=help)
         if path.suffix != ".cnn":
-            return None, f'"{text}" is no .cnn file'
+            raise Refusal("E0212", f'"{text}" is no .cnn file')
         if not path.is_file():
-            return None, f'there is no file "{text}"'
+            near = get_close_matches(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user], 1)
+            help = f'did you mean "{(Path(text).parent / near[0]).as_posix()}"?' if near else ""
+            raise Refusal("E0212", f'there is no file "{text}"', help=help)
         if path in self._open:
             way = [p.name for p in self._open[self._open.index(path) :]]
-            return None, f"files use one another: {' -> '.join([*way, path.name])}"
+            help = "move what both need into a third file"
+            raise Refusal("E0223", f"files use one another: {' -> '.join([*way, path.name])}", help=help)
         if len(self._modules) >= FILES:
-            return None, f"more than {FILES} files"
-        return path, ""
+            raise Refusal("E0335", f"more than {FILES} files")
+        return path
 
     def _shown(self, path: Path) -> str:
         assert self.folder is not None

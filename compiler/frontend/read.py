@@ -58,7 +58,7 @@ class _Reader:
     def declare(self, declaration: ast.Declaration) -> Graph:
         body = declaration.body if isinstance(declaration, ast.Block | ast.Model) else None
         if not isinstance(body, ast.Body):
-            raise self.scope.fail("E0101", "printed IR holds only blocks and models in braces", declaration)
+            raise self.scope.fail("E0111", "printed IR holds only blocks and models in braces", declaration)
         graph = Graph(declaration.name.text)
         values: dict[str, Value] = {}
         for statement in body.statements:
@@ -91,7 +91,7 @@ class _Reader:
             case ast.Output(name=word, value=ast.Name(id=name)):
                 graph.outputs[word.text] = self._value(name, word, values)
             case _:
-                raise self.scope.fail("E0101", "no statement of printed IR", statement)
+                raise self.scope.fail("E0111", "no statement of printed IR", statement)
 
     def _enter(self, made: Sequence[Value], word: ast.Word, values: dict[str, Value]) -> None:
         for value in made:
@@ -121,7 +121,7 @@ class _Reader:
         elif isinstance(s.value, ast.Chain):
             op, names = self._arithmetic(s.value)
         else:
-            raise self.scope.fail("E0101", "a node is `x -> stage` or arithmetic", s.value)
+            raise self.scope.fail("E0111", "a node is `x -> stage` or arithmetic", s.value)
         operands = [
             self._value(name.id, name, values) if isinstance(name, ast.Name) else self._odd(name) for name in names
         ]
@@ -136,11 +136,11 @@ class _Reader:
 
     def _two(self, pipe: ast.Pipe) -> tuple[ast.Expression, ast.Expression]:
         if len(pipe.steps) != 2:
-            raise self.scope.fail("E0101", "a node is one step", pipe)
+            raise self.scope.fail("E0111", "a node is one step", pipe)
         return pipe.steps[0], pipe.steps[1]
 
     def _odd(self, e: ast.Expression) -> Value:
-        raise self.scope.fail("E0101", "an operand is a name", e)
+        raise self.scope.fail("E0111", "an operand is a name", e)
 
     def _stage(self, e: ast.Expression) -> tuple[Operator, Graph | None]:
         callee = e.callee if isinstance(e, ast.Call) else e
@@ -157,7 +157,7 @@ class _Reader:
         symbol = e.rest[0][0]
         parts = (e.first, *(part for _, part in e.rest))
         if symbol not in TENSOR_ARITHMETIC or any(other != symbol for other, _ in e.rest):
-            raise self.scope.fail("E0101", "arithmetic of one kind is a node", e)
+            raise self.scope.fail("E0111", "arithmetic of one kind is a node", e)
         numbers = {
             side: float(evaluate(part, self.scope))
             for side, part in (("left", parts[0]), ("right", parts[-1]))
@@ -175,7 +175,7 @@ class _Reader:
 
     def _compare(self, s: ast.Binding, made: tuple[Type, ...]) -> None:
         if len(made) != len(s.names):
-            raise self.scope.fail("E0209", f"{len(s.names)} names for {len(made)} tensors", s)
+            raise self.scope.fail("E0219", f"{len(s.names)} names for {len(made)} tensors", s)
         if s.type is not None and (written := self._type(s.type)) != made[0]:
             raise self.scope.fail("E0321", f"`{s.names[0].text}` is {made[0]}, not {written}", s.type)
 

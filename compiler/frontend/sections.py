@@ -70,7 +70,7 @@ def _check(
     missing = sorted(expected - bound) if all_of_them else []
     if missing:
         message = f"the test does not give the input `{missing[0]}`"
-        scope.report(scope.fail("E0215", message, section.kind, help=f"write {missing[0]} = random(seed=1, N=4)"))
+        scope.report(scope.fail("E0224", message, section.kind, help=f"write {missing[0]} = random(seed=1, N=4)"))
 
 
 def _read(section: ast.Section) -> set[str]:

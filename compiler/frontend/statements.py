@@ -76,11 +76,11 @@ def _value(s: ast.Binding, scope: Scope) -> Any:
             _check(s.type, value, names[0], scope)
         return _christened(value, names[0], scope)
     if s.type is not None:
-        raise scope.fail("E0209", f"one type for {len(names)} names", s.type)
+        raise scope.fail("E0219", f"one type for {len(names)} names", s.type)
     if not isinstance(value, tuple):
-        raise scope.fail("E0209", f"{len(names)} names for {describe(value)}", s.value)
+        raise scope.fail("E0219", f"{len(names)} names for {describe(value)}", s.value)
     if len(value) != len(names):
-        raise scope.fail("E0209", f"{len(names)} names for a tuple of {len(value)}", s.value)
+        raise scope.fail("E0219", f"{len(names)} names for a tuple of {len(value)}", s.value)
     return tuple([_christened(part, word, scope) for part, word in zip(value, names, strict=True)])
 
 
@@ -90,7 +90,7 @@ def _christened(value: Any, word: ast.Word, scope: Scope) -> Any:
 
 def _check(note: ast.TypeNote, value: Any, word: ast.Word, scope: Scope) -> None:
     if not isinstance(value, Tensor):
-        raise scope.fail("E0209", f"`{word.text}` is {describe(value)}, and no tensor", word)
+        raise scope.fail("E0217", f"`{word.text}` is {describe(value)}, and no tensor", word)
     types.check(note, value.type, f"`{word.text}`", scope)
 
 
@@ -120,7 +120,7 @@ def _no_tensor(value: Any, s: ast.Output, scope: Scope) -> Failure:
         help = "an output is one tensor: join them with concat or add, or index the tuple"
     elif isinstance(value, Stage | list):
         help = "a pipe without a tensor at its head is a stage: begin it with an input, x -> …"
-    return scope.fail("E0209", f"the output `{s.name.text}` is {describe(value)}", s.value or s.name, help=help)
+    return scope.fail("E0217", f"the output `{s.name.text}` is {describe(value)}", s.value or s.name, help=help)
 
 
 def _share(s: ast.Share, scope: Scope) -> Share:

@@ -72,7 +72,7 @@ def _has_batch(x: Type) -> bool:
 def _want_two(op: Arithmetic, types: tuple[Type, ...]) -> None:
     given = len(op._operands(types))
     if given != 2:
-        raise Refusal("E0207", f"{op.name} wants two operands, got {given}")
+        raise Refusal("E0309", f"{op.name} wants two operands, got {given}")
 
 
 @operator

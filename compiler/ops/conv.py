@@ -263,7 +263,7 @@ class ConvTranspose(Operator):
             return self.pad
         down, across = (r + o - s for r, o, s in zip(self.reach, self.output_pad, self.stride, strict=True))
         if min(down, across) < 0:
-            raise Refusal("E0308", "same wants a kernel that covers at least the stride", help="pad=0 and output_pad")
+            raise Refusal("E0305", "same wants a kernel that covers at least the stride", help="pad=0 and output_pad")
         return down // 2, across // 2, down - down // 2, across - across // 2
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
@@ -280,7 +280,7 @@ class ConvTranspose(Operator):
         for more, stride, dilation in zip(self.output_pad, self.stride, self.dilation, strict=True):
             if more >= max(stride, dilation):
                 raise Refusal(
-                    "E0308", f"output_pad is {more}, but must be less than the stride or the dilation", label=str(more)
+                    "E0305", f"output_pad is {more}, but must be less than the stride or the dilation", label=str(more)
                 )
         sizes = zip(x.shape[2:], self.stride, self.reach, self.output_pad, (top + bottom, left + right), strict=True)
         high, wide = ((size - 1) * s + reach + more - cut for size, s, reach, more, cut in sizes)

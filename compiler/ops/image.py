@@ -51,7 +51,7 @@ class Normalize(Operator):
         for name, values in (("mean", self.mean), ("std", self.std)):
             if isinstance(values, tuple) and len(values) != x.channels:
                 raise Refusal(
-                    "E0311",
+                    "E0325",
                     f"normalize has {len(values)} values of `{name}`, but {x} has {x.channels} channels",
                     help="one for each channel, or one number for all",
                 )

@@ -73,7 +73,7 @@ class Reshape(Operator):
         have, given = math.prod(x.known), math.prod(size for size in self.dims if size != -1)
         if have % given or (have != given and -1 not in self.dims):
             raise Refusal(
-                "E0311",
+                "E0325",
                 f"{x} has {have:,} numbers for each image, which {list(self.dims)} cannot hold",
                 help="the product of the sizes must be the same; the batch is not among them",
             )
@@ -154,12 +154,12 @@ class Split(Operator):
         if isinstance(self.parts, tuple):
             if not same_size(sum(self.parts), size):
                 raise Refusal(
-                    "E0311",
+                    "E0325",
                     f"split into {list(self.parts)} makes {sum(self.parts)}, but axis {self.axis} of {x} is {size}",
                 )
             return self.parts
         if self.parts > MOST_PARTS:
-            raise Refusal("E0330", f"split into {self.parts:,} parts; {MOST_PARTS:,} is the limit")
+            raise Refusal("E0336", f"split into {self.parts:,} parts; {MOST_PARTS:,} is the limit")
         if not same_size(size % self.parts, 0):
             raise Refusal(
                 "E0311",
@@ -196,7 +196,7 @@ class Slice(Operator):
             raise Refusal("E0312", f"the slice from {self.start} to {self.stop} is empty")
         if self.stop > x.shape[self.axis]:
             raise Refusal(
-                "E0310", f"the slice ends at {self.stop}, but axis {self.axis} of {x} is {x.shape[self.axis]}"
+                "E0315", f"the slice ends at {self.stop}, but axis {self.axis} of {x} is {x.shape[self.axis]}"
             )
         return Type(x.dtype, (*x.shape[: self.axis], self.stop - self.start, *x.shape[self.axis + 1 :]))
 

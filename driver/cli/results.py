@@ -49,7 +49,7 @@ class _Arrays:
     def add(self, path: Path, outputs: Mapping[str, Array]) -> None:
         if self.parts and any(array.shape[1:] != self.parts[0][name].shape[1:] for name, array in outputs.items()):
             raise InputError(
-                f"the outputs for {path} differ in size from the first", code="E0615", help="one file at a time"
+                f"the outputs for {path} differ in size from the first", code="E0617", help="one file at a time"
             )
         self.parts.append(outputs)
 
@@ -81,7 +81,7 @@ class _Pictures:
 
     def _write(self, name: str, array: Array) -> None:
         if name in self.written:
-            raise InputError(f"{name} would be written twice", code="E0615", help="-o a folder, one file at a time")
+            raise InputError(f"{name} would be written twice", code="E0618", help="-o a folder, one file at a time")
         self.written.add(name)
         encoded, done = images.encode(array)
         if done:

@@ -74,7 +74,7 @@ class Reader:
             if isinstance(size, Dim):
                 if k >= len(actual) or (given := actual[k]) is None:
                     raise InputError(
-                        f"a picture does not say how large {size} is", code="E0613", help=f"--size {size}=…"
+                        f"a picture does not say how large {size} is", code="E0616", help=f"--size {size}=…"
                     )
                 size = _nearest(size, given, sizes)
             shape.append(size)
@@ -89,7 +89,7 @@ class Reader:
         for wanted in self.inputs:
             if wanted.name not in found:
                 raise InputError(
-                    f"{path} has no array `{wanted.name}`", code="E0613", help=f"it has {', '.join(found)}"
+                    f"{path} has no array `{wanted.name}`", code="E0601", help=f"it has {', '.join(found)}"
                 )
             array = arrays[wanted.name] = found[wanted.name]
             for size, given in zip(wanted.type.shape[1:], array.shape[1:], strict=False):

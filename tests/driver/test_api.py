@@ -91,7 +91,7 @@ def test_missing_weights_say_what_would_help(model: Callable[[str], Path]):
     with pytest.raises(cnnc.WeightsError) as refusal:
         cnnc.compile(model(DENSE))
     assert str(refusal.value) == (
-        "error[E0401]: M has 2 parameters without numbers, and there is no model.safetensors or model.npz beside it\n"
+        "error[E0405]: M has 2 parameters without numbers, and there is no model.safetensors or model.npz beside it\n"
         "  = help: give a .safetensors or .npz file"
     )
     with pytest.raises(cnnc.WeightsError, match="2 parameters without numbers\n"):

@@ -49,7 +49,7 @@ PROGRAMS = {
     ),
     "a tensor beyond 2^31": (applied("conv(2147483647, 1)"), "E0330"),
     "weights beyond 2^31": (applied("flatten -> dense(1000000000)"), "E0330"),
-    "many parts": ("model M { input x: f32[N, 2147483647] a = x -> split(2147483647) output y = a[0] }", "E0330"),
+    "many parts": ("model M { input x: f32[N, 2147483647] a = x -> split(2147483647) output y = a[0] }", "E0336"),
     "a power": (applied("conv(10**10**10, 1)"), "E0314"),
     "a large file": ("#" + "x" * 1_000_001, "E0104"),
     "a NUL": ("const a = 1\0", "E0103"),
