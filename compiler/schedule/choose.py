@@ -22,6 +22,7 @@ _PLAIN = {
     "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "dropout": "reshape",
     "concat": "concat", "slice": "slice", "split": "slice",
 }  # fmt: skip
+ANCHORS = frozenset({"conv", "depthwise", "dense", *_PLAIN})  # operators with kernels of their own
 ALGORITHMS = ("direct", "gather", "depthwise", "dense", "image", "map", *dict.fromkeys(_PLAIN.values()))
 
 
@@ -79,7 +80,7 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
 def _require_supported(graph: Graph, region: Region, target: Target) -> None:
     node = region.anchor or region.node
     name = node.op.name
-    if region.anchor is not None and name not in _PLAIN and name not in ("conv", "depthwise", "dense"):
+    if region.anchor is not None and name not in ANCHORS:
         raise _refusal(region.node, f"`{name}`")
     for value in (*region.operands, *region.extras, *region.node.outputs):
         constant = isinstance(graph.producer(value).op, Parameter)

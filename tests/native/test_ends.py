@@ -1,0 +1,93 @@
+"""The ends of a network: several inputs and outputs, one value under two names, inputs handed through, batches."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from builder import Net, features, image, stage, with_random_weights
+from child import in_child
+from native import EVERY_PASS, compile_native, every_cpu, hold, images_for, run
+
+from cnnc.compiler.ir.graph import Graph, Value
+from cnnc.compiler.ir.operator import REGISTRY, bind
+from cnnc.compiler.ir.types import Type
+from cnnc.runtime.errors import TargetError
+from cnnc.runtime.executable import Executable
+
+
+def ends() -> Graph:
+    net = Net()
+    x, row, unused = net.input("x", image(3, 5, 6)), net.input("row", features(7)), net.input("unused", image(2, 2, 2))
+    y = net.chain(x, stage("conv", channels=18, kernel=3, pad=1), stage("relu"))
+    z = net.chain(y, stage("conv", channels=4, kernel=3, pad=1))
+    net.output(y, z, x, row, unused)
+    scores = net.chain(row, stage("dense", units=5), stage("softmax"))
+    net.graph.outputs |= {"again": y, "scores": scores, "scores_too": scores, "x_too": x}
+    return net.graph
+
+
+@every_cpu
+@pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
+def test_outputs_that_are_read_on_named_twice_or_inputs(cpu: str, disabled: frozenset[str]):
+    hold(ends(), cpu, disabled, batch=2)
+
+
+@every_cpu
+def test_a_batch_gives_the_bits_of_its_images_one_by_one(cpu: str):
+    native = compile_native(with_random_weights(ends()), cpu)
+    inputs = images_for(native.graph, batch=3)
+    together = in_child(lambda note: run(native, inputs))
+    for i in range(3):
+        alone = in_child(lambda note, i=i: run(native, {name: array[i : i + 1] for name, array in inputs.items()}))
+        for name, array in together.items():
+            assert array[i : i + 1].tobytes() == alone[name].tobytes(), f"{name}, image {i}"
+
+
+def test_no_images_give_no_results():
+    native = compile_native(with_random_weights(ends()))
+    results = in_child(lambda note: run(native, images_for(native.graph, batch=0)))
+    assert {len(array) for array in results.values()} == {0}
+
+
+def test_two_executables_of_one_network_do_not_meet():
+    """The second run finds nothing of the first in the arena that it reads before it writes."""
+    native = compile_native(with_random_weights(ends()))
+    first, second = images_for(native.graph, 1, seed=1), images_for(native.graph, 1, seed=2)
+    poison = {name: np.full_like(array, np.nan) for name, array in first.items()}
+
+    def work(note: Any) -> list[dict[str, np.ndarray]]:
+        used, fresh = Executable(native.artifact), Executable(native.artifact)
+        used.run(first), used.run(poison)
+        return [used.run(second), fresh.run(second)]
+
+    after, alone = in_child(work)
+    for name, array in alone.items():
+        assert array.tobytes() == after[name].tobytes(), name
+
+
+REFUSED: dict[str, Callable[[Net], Value]] = {
+    "u8[N, 3, 2, 2] handed through": lambda net: net.input("x", image(3, 2, 2, "u8")),
+    "parameters as outputs": lambda net: net.param(3, 1, 1),
+    "`mul` of f32[N, 1, 4, 5] and f32[N, 3, 4, 5]": lambda net: product(net, image(3, 4, 5), image(1, 4, 5)),
+    "`mul` of f32[N, 3, 1, 5] and f32[N, 3, 4, 5]": lambda net: product(net, image(3, 4, 5), image(3, 1, 5)),
+    "`mul` where every operand is broadcast": lambda net: product(net, features(1), net.param(5)),
+    "`softmax` along axis 2": lambda net: net.chain(net.input("x"), stage("softmax", axis=2)),
+    "`argmax`": lambda net: net.chain(net.input("x", features(3)), stage("argmax")),
+    "`reshape` on f32[N, 2, 3]": lambda net: net.chain(net.input("x", features(6)), stage("reshape", dims=[2, 3])),
+    "`to_u8` with u8": lambda net: net.chain(net.input("x"), bind(REGISTRY["to_u8"], {})),
+}
+
+
+def product(net: Net, one: Type, other: Type | Value) -> Value:
+    other = other if isinstance(other, Value) else net.input("y", other)
+    return net.apply(stage("mul"), net.input("x", one), other).output
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_has_no_native_code_is_refused_in_words(what: str):
+    net = Net()
+    net.output(REFUSED[what](net))
+    with pytest.raises(TargetError, match=re.escape(f"no native code yet for {what}")):
+        compile_native(net.graph, disabled=EVERY_PASS)

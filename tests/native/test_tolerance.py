@@ -1,0 +1,130 @@
+"""The error policy: wide enough for float32 in any order, narrow enough that a single fault shows."""
+
+import numpy as np
+import pytest
+from builder import Net, features, image, stage, with_random_weights
+from native import images_for
+
+from cnnc.compiler.codegen.lowering import LOWERINGS
+from cnnc.compiler.interpreter import interpret
+from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.ir.operator import REGISTRY
+from cnnc.compiler.schedule.choose import ANCHORS
+from cnnc.compiler.tolerance import ALGORITHMS, RULES, Expected, U, expected, expected_of, received
+
+
+def layer(name: str) -> Graph:
+    """Sums of 1152 products, 9 products and 200 products."""
+    net = Net()
+    x = net.input("x", features(200) if name == "dense" else image(128, 9, 8))
+    attributes = {"conv": {"channels": 6, "kernel": 3, "pad": 1}, "depthwise": {"kernel": 3}, "dense": {"units": 10}}
+    return with_random_weights(net.output(net.chain(x, stage(name, **attributes[name]))))
+
+
+def answer(graph: Graph, **changed: np.ndarray) -> np.ndarray:
+    """The exact output with some weights changed, rounded once: the best kernel for those weights."""
+    graph = graph.bind({name: changed.get(name.split(".")[-1], param.data) for name, param in graph.params.items()})
+    (result,) = interpret(graph, images_for(graph), np.float64).values()
+    return result.astype(np.float32)
+
+
+def weight_of(graph: Graph, role: str = "weight") -> np.ndarray:
+    return next(param.data for name, param in graph.params.items() if name.endswith(role)).copy()
+
+
+LAYERS = pytest.mark.parametrize("name", ["conv", "depthwise", "dense"])
+
+
+@LAYERS
+def test_float32_in_the_interpreters_order_is_within(name: str):
+    graph = layer(name)
+    (wanted,) = expected(graph, images_for(graph)).values()
+    (single,) = interpret(graph, images_for(graph), np.float32).values()
+    assert not wanted.misses(single).any()
+    assert not wanted.misses(answer(graph)).any()
+
+
+@LAYERS
+def test_one_missing_tap_is_caught(name: str):
+    graph = layer(name)
+    weight = weight_of(graph)
+    (wanted,) = expected(graph, images_for(graph)).values()
+    for tap in range(weight[0].size):
+        faulty = weight.copy()
+        faulty[0].flat[tap] = 0
+        assert wanted.misses(answer(graph, weight=faulty)).any(), f"tap {tap}"
+
+
+@LAYERS
+def test_a_forgotten_bias_is_caught(name: str):
+    graph = layer(name)
+    (wanted,) = expected(graph, images_for(graph)).values()
+    assert wanted.misses(answer(graph, bias=np.zeros_like(weight_of(graph, "bias")))).any()
+
+
+@LAYERS
+@pytest.mark.parametrize("bits", [8, 11])
+def test_weights_of_fewer_bits_are_caught(name: str, bits: int):
+    """As bfloat16 and half precision have."""
+    graph = layer(name)
+    (wanted,) = expected(graph, images_for(graph)).values()
+    mantissa, exponent = np.frexp(weight_of(graph))
+    rounded = np.ldexp(np.rint(mantissa * 2**bits) / 2**bits, exponent).astype(np.float32)
+    assert wanted.misses(answer(graph, weight=rounded)).any()
+
+
+def test_a_neighbours_number_is_caught():
+    """Rows swapped, channels swapped, a window one pixel off."""
+    graph = layer("conv")
+    (wanted,) = expected(graph, images_for(graph)).values()
+    right = answer(graph)
+    for axis in (1, 2, 3):
+        assert wanted.misses(np.roll(right, 1, axis)).mean() > 0.99
+
+
+def test_a_bound_follows_the_sum_of_absolute_products():
+    """(2 + sqrt(n)) u (sum |x||w| + |b|), spelled out for one dense unit."""
+    graph = layer("dense")
+    (wanted,) = expected(graph, images_for(graph)).values()
+    x, weight, bias = images_for(graph)["x"][0], weight_of(graph), weight_of(graph, "bias")
+    size = np.abs(x * weight[3]).sum(dtype=np.float64) + abs(bias[3])
+    np.testing.assert_allclose(wanted.bound[0, 3], (2 + 200**0.5) * U * size, rtol=1e-6)
+
+
+def test_errors_of_operands_are_carried_along():
+    """What a layer may add, the next may multiply: bounds of a chain cover float32 and grow."""
+    net = Net()
+    x = net.input("x", image(5, 8, 8))
+    names = ["relu", "silu", "batchnorm", "softplus"]
+    stages = [op for name in names for op in (stage("conv", channels=5, kernel=3, pad=1), stage(name))]
+    graph = with_random_weights(net.output(net.chain(x, *stages, stage("lrn", size=3), stage("softmax"))))
+    values = expected(graph, images_for(graph), keep=True)
+    single = interpret(graph, images_for(graph), np.float32, keep=True)
+    for name, wanted in values.items():
+        assert not wanted.misses(single[name]).any(), name
+    bounds = [values[node.name].bound.mean() for node in graph.nodes("conv")]
+    assert bounds == sorted(bounds)
+
+
+def test_one_node_on_what_its_kernel_received():
+    """The error of the layer before does not excuse this one's."""
+    net = Net()
+    x = net.input("x", image(5, 8, 8))
+    y = net.chain(x, stage("conv", channels=5, kernel=3))
+    graph = with_random_weights(net.output(net.chain(y, stage("relu"))))
+    values = interpret(graph, images_for(graph), np.float32, keep=True)
+    (wanted,) = expected_of(graph.nodes("relu")[0], [received(values[y.name])], graph.params)
+    np.testing.assert_array_equal(wanted.exact, np.maximum(values[y.name], 0))
+    assert not wanted.bound.any()
+
+
+def test_infinities_and_nan_must_be_met():
+    wanted = Expected(np.array([np.nan, np.inf, -np.inf, 1e39, 1.0]), np.full(5, 1e-7))
+    assert not wanted.misses(np.array([np.nan, np.inf, -np.inf, np.inf, 1.0], np.float32)).any()
+    assert wanted.misses(np.array([0.0, np.nan, np.inf, -np.inf, np.nan], np.float32)).all()
+
+
+def test_every_operator_with_native_code_has_a_bound():
+    native = {name for name, record in REGISTRY.items() if record.scalar is not None} | ANCHORS
+    assert native - {"input", "fused"} <= RULES.keys()
+    assert set(ALGORITHMS) <= set(LOWERINGS)
