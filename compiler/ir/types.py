@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from math import gcd, inf
 from typing import Literal, TypeAlias, get_args
 
+from ..diagnostics import Refusal
+
 DType = Literal["f32", "u8", "i64"]
 DTYPES: tuple[DType, ...] = get_args(DType)
 BATCH = "N"
@@ -189,15 +191,20 @@ class Type:
 
     @property
     def channels(self) -> Size:
-        return self.shape[1]
+        return self._size(1, "channels")
 
     @property
     def height(self) -> Size:
-        return self.shape[2]
+        return self._size(2, "height")
 
     @property
     def width(self) -> Size:
-        return self.shape[3]
+        return self._size(3, "width")
+
+    def _size(self, axis: int, name: str) -> Size:
+        if axis >= self.rank:
+            raise Refusal("E0307", f"{self} has no {name}", label=f"{self.rank} axes")
+        return self.shape[axis]
 
     def with_shape(self, *rest: Size) -> Type:
         """The same dtype and batch, other sizes after it."""
