@@ -37,7 +37,6 @@ class Options:
 
     cpu: str = "native"
     disabled: frozenset[str] = frozenset()
-    threads: int = 1
 
 
 Stage: TypeAlias = "Graph | Schedule | Program | Artifact"

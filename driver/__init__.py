@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cnnc.build import compile, interpret
-    from cnnc.net import Net, Port
+    from cnnc.net import Net
     from cnnc.network import Network, load, parse
     from cnnc.runtime.errors import CnncError, InputError, InternalError, ModelError, TargetError, WeightsError
+    from cnnc.runtime.feeds import Port
     from cnnc.summary import Summary
     from cnnc.weights import random_weights
 
@@ -43,9 +44,10 @@ __all__ = [
 
 _HOMES = {
     "build": ("compile", "interpret"),
-    "net": ("Net", "Port"),
+    "net": ("Net",),
     "network": ("Network", "load", "parse"),
     "runtime.errors": ("CnncError", "InputError", "InternalError", "ModelError", "TargetError", "WeightsError"),
+    "runtime.feeds": ("Port",),
     "summary": ("Summary",),
     "weights": ("random_weights",),
 }

@@ -9,6 +9,7 @@ from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.interpreted import Interpreted, Precision
 from cnnc.net import Net
 from cnnc.network import Network, load
+from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 from cnnc.weights import Weights, bind
 
@@ -32,7 +33,9 @@ def compile(
     `after(name, stage, seconds)` sees what each pass and phase made.
     """
     network = _network(model, settings, sizes).capture(capture)
-    options = Options(cpu=target_cpu, disabled=frozenset(disable), threads=threads)
+    if threads != 1:
+        raise TargetError(f"networks run on one thread so far, not on {threads}", code="E0505", help="threads=1")
+    options = Options(cpu=target_cpu, disabled=frozenset(disable))
     return Net(network.name, Executable(compile_graph(bind(network, weights), options, after)))
 
 

@@ -18,9 +18,10 @@ from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
 from cnnc.compiler.tolerance import Expected, U, distance, expected_of, received
-from cnnc.net import Array, Net
+from cnnc.net import Net
 from cnnc.network import Network
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.feeds import Array
 
 MARGIN = 16  # what other orders of summation and cheaper exponentials may lose beyond what NumPy's float32 does
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from cnnc.net import Array, Port
+from cnnc.runtime.feeds import Array, Port
 
 
 def random_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, Array]:

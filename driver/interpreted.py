@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph
-from cnnc.net import Array, shown
 from cnnc.network import Network, Tensor, ports
-from cnnc.runtime.errors import InputError
+from cnnc.runtime.feeds import Array, fitting, in_order
 
 Precision = Literal["f32", "f64"]
 
 _WORKING = {"f32": np.float32, "f64": np.float64}
-_GIVEN = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8), "i64": np.dtype(np.int64)}
 
 
 class Interpreted:
@@ -28,23 +27,11 @@ class Interpreted:
         self.inputs: Sequence[Tensor] = Network(graph).inputs
         self.outputs: Sequence[Tensor] = ports(graph.outputs)
 
-    def run(self, arrays: Mapping[str, Array], /) -> dict[str, Array]:
-        self._check(arrays)
-        return interpret(self.graph, arrays, self.precision)
+    def run(self, feeds: Mapping[str, npt.ArrayLike], /) -> dict[str, Array]:
+        results = self(*in_order(self.inputs, feeds))
+        return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
 
-    def _check(self, arrays: Mapping[str, Array]) -> None:
-        """Raise `InputError` for what native code would refuse."""
-        names = [port.name for port in self.inputs]
-        for name in arrays:
-            if name not in names:
-                raise InputError(f"the network has no input `{name}`", code="E0605", help=f"it has {', '.join(names)}")
-        for port in self.inputs:
-            if port.name not in arrays:
-                raise InputError(f"no array for input `{port.name}`", code="E0601")
-            array = arrays[port.name]
-            if array.dtype != _GIVEN[port.dtype] or array.ndim == 0 or array.shape[1:] != port.shape:
-                given = f"{array.dtype}{list(array.shape)}"
-                raise InputError(f"input `{port.name}` wants {shown(port)}, got {given}", code="E0602")
-        if len(batches := {len(array) for array in arrays.values()}) > 1:
-            listed = " and ".join(map(str, sorted(batches)))
-            raise InputError(f"inputs differ in batch: {listed}", code="E0603")
+    def __call__(self, *arrays: npt.ArrayLike) -> list[Array]:
+        fits = fitting(self.inputs, arrays)
+        feeds = {port.name: array for port, array in zip(self.inputs, fits, strict=True)}
+        return list(interpret(self.graph, feeds, self.precision).values())

@@ -7,23 +7,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from cnnc.runtime.errors import InputError
-
-Array = npt.NDArray[Any]
-
-
-class Port(Protocol):
-    """An input or output: `shape` holds the sizes after the batch."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def dtype(self) -> str: ...
-    @property
-    def shape(self) -> tuple[int, ...]: ...
+from cnnc.runtime.feeds import Array, Port, in_order, shown
 
 
 class Machine(Protocol):
@@ -33,7 +20,8 @@ class Machine(Protocol):
     def inputs(self) -> Sequence[Port]: ...
     @property
     def outputs(self) -> Sequence[Port]: ...
-    def run(self, arrays: Mapping[str, Array], /) -> dict[str, Array]: ...
+    def run(self, feeds: Mapping[str, npt.ArrayLike], /) -> dict[str, Array]: ...
+    def __call__(self, *arrays: npt.ArrayLike) -> list[Array]: ...
 
 
 class Net:
@@ -53,18 +41,24 @@ class Net:
 
     def run(self, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
         """The outputs by name, for arrays by the inputs' names."""
-        return self.machine.run({name: np.asarray(array) for name, array in arrays.items()})
+        return self.machine.run(arrays)
 
     def __call__(self, *arrays: npt.ArrayLike, **named: npt.ArrayLike) -> Any:
         """The output for arrays in the order of `inputs`, or by name; a named tuple where there are several."""
+        if named or len(arrays) != len(self.machine.inputs):
+            arrays = self._placed(arrays, named)
+        results = self.machine(*arrays)
+        return results[0] if len(results) == 1 else self._results(*results)
+
+    def _placed(self, arrays: Sequence[npt.ArrayLike], named: Mapping[str, npt.ArrayLike]) -> tuple[npt.ArrayLike, ...]:
+        """Arrays in the order of the inputs, some of them given by name."""
         names = [port.name for port in self.inputs]
         if len(arrays) > len(names):
             raise InputError(f"{self.name} takes {_count(len(names))}, got {len(arrays)}", code="E0606")
         placed = dict(zip(names, arrays, strict=False))
         if twice := [name for name in named if name in placed]:
             raise InputError(f"the input `{twice[0]}` is given twice", code="E0606")
-        results = tuple(self.run({**placed, **named}).values())
-        return results[0] if len(results) == 1 else self._results(*results)
+        return tuple(in_order(self.inputs, {**placed, **named}))
 
     @cached_property
     def _results(self) -> Any:
@@ -74,11 +68,6 @@ class Net:
         takes = ", ".join(f"{port.name}: {shown(port)}" for port in self.inputs)
         gives = ", ".join(f"{port.name}: {shown(port)}" for port in self.outputs)
         return f"<Net {self.name}({takes}) -> {gives}>"
-
-
-def shown(port: Port) -> str:
-    """A port's type as the language writes it."""
-    return f"{port.dtype}[{', '.join(['N', *map(str, port.shape)])}]"
 
 
 def _count(inputs: int) -> str:

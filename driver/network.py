@@ -12,8 +12,8 @@ from cnnc.compiler import frontend
 from cnnc.compiler.diagnostics import Diagnostic
 from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.types import Dim, ints
-from cnnc.net import shown
 from cnnc.runtime.errors import InputError
+from cnnc.runtime.feeds import shown
 
 if TYPE_CHECKING:
     from cnnc.summary import Summary

@@ -11,9 +11,9 @@ from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.pipeline import Stage
 from cnnc.compiler.tolerance import Expected
 from cnnc.inputs import random_inputs
-from cnnc.net import Array
 from cnnc.network import Network
 from cnnc.runtime.errors import InternalError
+from cnnc.runtime.feeds import Array
 
 
 class PassCheck:

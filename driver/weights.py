@@ -7,9 +7,9 @@ from pathlib import Path
 
 from cnnc.compiler.frontend import weights as store
 from cnnc.compiler.ir.graph import Graph
-from cnnc.net import Array
 from cnnc.network import Network
 from cnnc.runtime.errors import WeightsError
+from cnnc.runtime.feeds import Array
 
 Weights = str | Path | Mapping[str, Array]
 

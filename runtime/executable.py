@@ -5,17 +5,14 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .abi import Artifact, Port, Word, aligned
-from .errors import InputError
+from .feeds import DTYPES, Array, fitting, in_order
 from .loader import Code
 from .runner import ENTRY_BYTES, runner
-
-DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8)}
 
 
 class Executable:
@@ -82,47 +79,30 @@ class Executable:
             return word.port, self.inputs[word.port]
         return len(self.inputs) + word.port, self.outputs[word.port]
 
-    def run(self, feeds: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    def run(self, feeds: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
         """Run images `[n, *shape]`, any n, for each input by name; gives arrays `[n, *shape]` by output name.
 
         Raises `InputError` for missing or unknown names and arrays of another shape or dtype.
         """
-        if unknown := sorted(set(feeds) - {port.name for port in self.inputs}):
-            names = ", ".join(f"`{port.name}`" for port in self.inputs)
-            raise InputError(f"the network has no input `{unknown[0]}`", code="E0605", help=f"it has {names}")
-        for port in self.inputs:
-            if port.name not in feeds:
-                raise InputError(f"no array for input `{port.name}`", code="E0601")
-        results = self(*(feeds[port.name] for port in self.inputs))
+        results = self(*in_order(self.inputs, feeds))
         return {port.name: result for port, result in zip(self.outputs, results, strict=True)}
 
-    def __call__(self, *arrays: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    def __call__(self, *arrays: npt.ArrayLike) -> list[Array]:
         """The outputs in order, for arrays in the order of the inputs."""
-        checked = [self._checked(port, array) for port, array in zip(self.inputs, arrays, strict=True)]
-        images = len(checked[0])
-        for array in checked:
-            if len(array) != images:
-                raise InputError(f"inputs differ in batch: {images} and {len(array)}", code="E0603")
+        fits = fitting(self.inputs, arrays)
+        images = len(fits[0])
         results = [np.empty((images, *port.shape), DTYPES[port.dtype]) for port in self.outputs]
         with self._lock:
-            for place, array in enumerate((*checked, *results)):
+            for place, array in enumerate((*fits, *results)):
                 self._arrays[place] = _address(array)
             self._run(self._address, 0, self._steps, 0, images)
         return results
 
-    def _checked(self, port: Port, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The array itself where it fits, in C order."""
-        array = np.asarray(array)
-        if array.dtype != DTYPES[port.dtype] or array.shape[1:] != port.shape or array.ndim != len(port.shape) + 1:
-            wanted = f"{port.dtype}[N, {', '.join(map(str, port.shape))}]"
-            raise InputError(f"input `{port.name}` wants {wanted}, got {array.dtype}{list(array.shape)}", code="E0602")
-        return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
-
-def _address(array: npt.NDArray[Any]) -> int:
+def _address(array: Array) -> int:
     """Where an array's first element lies. The buffer protocol is several times faster than `array.ctypes`, but wants
     memory that may be written and is not empty."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
     except (TypeError, ValueError):
         return array.ctypes.data

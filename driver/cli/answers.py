@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnc.net import Array
 from cnnc.runtime.errors import InputError
+from cnnc.runtime.feeds import Array
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import numpy as np
 from cnnc import images
 from cnnc.cli.failure import note
 from cnnc.files import replacing
-from cnnc.net import Array
 from cnnc.runtime.errors import InputError
+from cnnc.runtime.feeds import Array
 
 
 class Writer(Protocol):

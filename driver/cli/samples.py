@@ -14,8 +14,8 @@ from cnnc.cli.options import Subject
 from cnnc.compiler.frontend import load
 from cnnc.compiler.ir.graph import Value
 from cnnc.compiler.ir.types import Dim, Size
-from cnnc.net import Array
 from cnnc.runtime.errors import InputError
+from cnnc.runtime.feeds import Array
 
 ARRAYS = (".npy", ".npz")
 
