@@ -232,6 +232,15 @@ Declaration: TypeAlias = Use | Const | Block | Model
 
 
 @dataclass(frozen=True, slots=True)
+class Fragment(Node):
+    """Text that does not parse: its first word, and the names that it was likely meant to bind."""
+
+    kind: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     source: Source
     declarations: tuple[Declaration, ...]
+    lost: tuple[Fragment, ...] = ()

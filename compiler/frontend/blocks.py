@@ -102,6 +102,8 @@ class BlockStage(Stage):
         except Refusal as refusal:
             raise place.failure(refusal, self.span) from None
         block = self.block.block
+        if self.block.module.damaged(block.body, "input", "output"):
+            return UNKNOWN
         scope = Scope(self.block.module, inner, dict(self.names))
         scope.bound.update({p.name.text: scope.span(p.name) for p in block.parameters})
         result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
@@ -141,8 +143,8 @@ class BlockStage(Stage):
 
 
 def warn_unused(body: ast.Body, scope: Scope, also: frozenset[str] = frozenset()) -> None:
-    """A warning for each binding that nothing reads."""
-    for statement in body.statements:
+    """A warning for each binding that nothing reads, as far as the text can be read."""
+    for statement in body.statements if not scope.module.damaged(body) else ():
         words = statement.names if isinstance(statement, ast.Binding) else ()
         if isinstance(statement, ast.Input | ast.Share | ast.Param):
             words = (statement.name,)

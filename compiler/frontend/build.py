@@ -53,9 +53,9 @@ class Builder(Transformer):
     def parameter(self, name: Token, default: ast.Expression | None) -> ast.Parameter:
         return ast.Parameter(_start(name), default.end if default else _end(name), _word(name), default)
 
-    def body(self, *parts: Any) -> ast.Body:
+    def body(self, opened: Token, *parts: Any) -> ast.Body:
         *statements, closed = parts
-        return ast.Body(statements[0].start if statements else _start(closed), _end(closed), tuple(statements))
+        return ast.Body(_start(opened), _end(closed), tuple(statements))
 
     # Statements
 

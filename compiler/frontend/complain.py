@@ -93,6 +93,8 @@ def _after_operand(found: Token, new_line: bool) -> Fault | None:
         if new_line:
             help = f"bind what it gives, y = {text} …; or is a `->` missing before it?"
             return Fault(f"`{text}` begins no statement", start, end, help=help)
+        if not found.is_name:
+            return Fault(f"a `,` or an operator is missing before `{text}`", start, end)
         return Fault(f"a `->` or a `,` is missing before `{text}`", start, end, help=f"write -> {text}")
     return None
 

@@ -53,24 +53,36 @@ def tokens_of(text: str) -> list[Token]:
     return [Token(m[0], m.start()) for m in _TOKEN.finditer(text) if m[0][0] != "#"]
 
 
-def parts_of(text: str, tokens: Sequence[Token]) -> Iterator[Part]:
-    """The declarations of a file, those with a body as their header and statements."""
+@dataclass(frozen=True)
+class Outline:
+    """Tokens `[first, last)` of a declaration, and its parts: with a body, its header and statements."""
+
+    first: int
+    last: int
+    parts: list[Part]
+
+
+def declarations_of(text: str, tokens: Sequence[Token]) -> Iterator[Outline]:
+    """The declarations of a file, and before them what none begins."""
     starts = [i for i, token in enumerate(tokens) if token.text in DECLARING]
     if tokens and (not starts or starts[0]):
-        yield Part("_declaration", 0, starts[0] if starts else len(tokens))
+        end = starts[0] if starts else len(tokens)
+        yield Outline(0, end, [Part("_declaration", 0, end)])
     for start, end in pairwise([*starts, len(tokens)]):
-        brace = _body(tokens, start, end)
-        if brace is None:
-            part = Part("_declaration", start, end)
-            part.faults = _Brackets(text, tokens).whole(start, end)
-            yield part
-        else:
-            yield Part("header", start, brace)
-            patient = _Brackets(text, tokens)
-            found = patient.statements(brace, end)
-            if patient.broken:  # look again, taking lines that look like bindings for what they are
-                found = _Brackets(text, tokens, by_lines=True).statements(brace, end)
-            yield from found
+        yield Outline(start, end, _parts(text, tokens, start, end))
+
+
+def _parts(text: str, tokens: Sequence[Token], start: int, end: int) -> list[Part]:
+    brace = _body(tokens, start, end)
+    if brace is None:
+        part = Part("_declaration", start, end)
+        part.faults = _Brackets(text, tokens).whole(start, end)
+        return [part]
+    patient = _Brackets(text, tokens)
+    found = patient.statements(brace, end)
+    if patient.broken:  # look again, taking lines that look like bindings for what they are
+        found = _Brackets(text, tokens, by_lines=True).statements(brace, end)
+    return [Part("header", start, brace), *found]
 
 
 def _body(tokens: Sequence[Token], start: int, end: int) -> int | None:

@@ -20,7 +20,7 @@ from .nested import Group, Items
 from .parse import expression
 from .place import Place, Run
 from .program import FileModule
-from .report import Failure
+from .report import Failure, Silenced
 from .scope import Module, Scope, suggestion
 from .sections import check_sections
 from .statements import Outputs, run_body
@@ -54,6 +54,10 @@ def models_to_choose(module: FileModule) -> list[ModelValue]:
 def choose(module: FileModule, name: str | None) -> ModelValue:
     """The model of this name, or the one that no other uses; raises `Failure`."""
     candidates = models_to_choose(module)
+    if module.file.lost and (
+        len(candidates) != 1 if name is None else name not in [m.name.text for m in module.models()]
+    ):
+        raise Silenced
     file, names = module.source.name, [value.model.name.text for value in candidates]
     if name is None:
         if len(candidates) == 1:
@@ -154,7 +158,7 @@ def _refuse_strange_sizes(name: str, run: Run, scope: Scope, node: ast.Node) -> 
 
 def warn_unused_declarations(module: FileModule) -> None:
     """A warning for each block, constant and file that no model of the file reads, if it has models."""
-    for declaration in module.file.declarations if module.models() else ():
+    for declaration in module.file.declarations if module.models() and not module.file.lost else ():
         if not isinstance(declaration, ast.Model) and declaration.name.text not in module.read:
             what = type(declaration).__name__.lower()
             Scope(module).warn("W0202", f"the {what} `{declaration.name.text}` is never used", declaration.name)

@@ -1,16 +1,17 @@
-"""Text to syntax tree: Lark parses a whole file; where it cannot, `recover` finds every error, one by one."""
+"""Text to syntax tree: Lark parses a whole file; where it cannot, `recover` finds every error and what is sound."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from lark import Lark
 from lark.exceptions import UnexpectedInput
 
-from ..diagnostics import Source, model_error
+from ..diagnostics import Diagnostic, Source, model_error
 from . import ast
 from .build import Builder, Fault
-from .recover import find_errors
+from .recover import recover
 
 
 @cache
@@ -27,11 +28,26 @@ def grammar() -> Lark:
 
 def parse(source: Source) -> ast.File:
     """The syntax tree of a file; raises `ModelError` with every syntax error that it has."""
+    file, errors = salvage(source)
+    if errors:
+        raise model_error(errors)
+    return file
+
+
+def salvage(source: Source) -> tuple[ast.File, list[Diagnostic]]:
+    """The syntax tree of what parses in a file, and the syntax errors of the rest."""
     try:
-        declarations = grammar().parse(source.text, start="file")
+        return _file(source, source.text), []
     except (UnexpectedInput, Fault) as error:
-        raise model_error(find_errors(source, grammar(), error)) from None
-    return ast.File(source, declarations)  # type: ignore[arg-type]
+        errors, lost = recover(source, grammar(), error)
+    text = source.text
+    for fragment in lost:
+        text = text[: fragment.start] + " " * (fragment.end - fragment.start) + text[fragment.end :]
+    return replace(_file(source, text), lost=lost), errors
+
+
+def _file(source: Source, text: str) -> ast.File:
+    return ast.File(source, grammar().parse(text, start="file"))  # type: ignore[arg-type]
 
 
 def expression(text: str) -> ast.Expression:

@@ -13,7 +13,7 @@ from . import ast
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
 from .expressions import evaluate
-from .parse import parse
+from .parse import salvage
 from .report import UNKNOWN, Failure, Report, Silenced
 from .scope import MISSING, Module, Scope
 from .sources import read_source
@@ -28,6 +28,7 @@ class FileModule(Module):
         super().__init__(file.source, report)
         self.file = file
         self.read: set[str] = set()
+        self._lost = frozenset(name for fragment in file.lost for name in fragment.names)
         self._values: dict[str, Any] = {}
         self._consts: dict[str, ast.Const] = {}
         for declaration in file.declarations:
@@ -49,7 +50,11 @@ class FileModule(Module):
                 self.report.add(failure.diagnostic)
             except Silenced:
                 pass
-        return self._values.get(name, MISSING)
+        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+
+    def damaged(self, node: ast.Node, *kinds: str) -> bool:
+        inside = (f for f in self.file.lost if node.start <= f.start <= node.end)
+        return any(not kinds or fragment.kind in kinds for fragment in inside)
 
     def span(self, node: ast.Node) -> Span:
         return Span(self.source, node.start, node.end)
@@ -80,8 +85,9 @@ class FileModule(Module):
         body, kind = declaration.body, type(declaration).__name__.lower()
         if isinstance(body, ast.Body):
             for wanted in (ast.Input, ast.Output):
-                if not any(isinstance(s, wanted) for s in body.statements):
-                    message = f"the {kind} `{declaration.name.text}` has no {wanted.__name__.lower()}"
+                word = wanted.__name__.lower()
+                if not any(isinstance(s, wanted) for s in body.statements) and not self.damaged(body, word):
+                    message = f"the {kind} `{declaration.name.text}` has no {word}"
                     self.report.add(Diagnostic("E0210", message, self.span(declaration.name)))
 
     def _refuse_cycle(self, declaration: ast.Declaration, way: list[str]) -> None:
@@ -104,8 +110,11 @@ class Program:
         self._open: list[Path] = []
 
     def load(self, source: Source, path: Path | None = None) -> FileModule:
-        """A file and all that it uses; raises `ModelError` for syntax errors in this one."""
-        module = FileModule(parse(source), self.report)
+        """A file, as far as it parses, and all that it uses."""
+        file, errors = salvage(source)
+        for error in errors:
+            self.report.add(error)
+        module = FileModule(file, self.report)
         if path is not None:
             self._open.append(path)
         for declaration in module.file.declarations:

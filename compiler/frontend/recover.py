@@ -1,4 +1,4 @@
-"""Every syntax error of a file, once: each declaration and each statement is parsed alone."""
+"""Every syntax error of a file, once, and what is sound beside them: each declaration and statement is parsed alone."""
 
 from __future__ import annotations
 
@@ -9,22 +9,64 @@ from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
 from ..diagnostics import Diagnostic, Source, Span
+from . import ast
 from .build import Fault
 from .complain import complain
-from .layout import RESERVED, STATING, Part, Token, parts_of, tokens_of
+from .layout import DECLARING, RESERVED, STATING, Outline, Part, Token, declarations_of, tokens_of
+
+BINDING = DECLARING | STATING | {"as"}
 
 
-def find_errors(source: Source, grammar: Lark, error: UnexpectedInput | Fault) -> list[Diagnostic]:
-    """The syntax errors of a file for which `error` was raised."""
-    tokens = tokens_of(source.text)
-    parts = list(parts_of(source.text, tokens))
-    faults = [fault for part in parts for fault in _faults(part, source.text, tokens, grammar)]
+def recover(
+    source: Source, grammar: Lark, error: UnexpectedInput | Fault
+) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
+    """The syntax errors of a file for which `error` was raised, and the texts to leave out so that the rest parses."""
+    text, tokens = source.text, tokens_of(source.text)
+    faults: list[Fault] = []
+    lost: list[ast.Fragment] = []
+    for declaration in declarations_of(text, tokens):
+        wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, text, tokens, grammar)]
+        if wrong:
+            faults += [fault for _, fault in wrong]
+            lost += _lost(declaration, [part for part, _ in wrong], text, tokens, grammar)
     if not faults:  # each part parses, but the whole does not
-        faults = [_fault(error, Part("file", 0, len(tokens)), 0, source.text, tokens)]
-    return [
+        faults = [_fault(error, Part("file", 0, len(tokens)), 0, text, tokens)]
+        lost = [_fragment(0, len(tokens), tokens)]
+    errors = [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
         for fault in sorted(faults, key=lambda fault: fault.start)
     ]
+    return errors, tuple(lost)
+
+
+def _lost(
+    declaration: Outline, wrong: Sequence[Part], text: str, tokens: Sequence[Token], grammar: Lark
+) -> list[ast.Fragment]:
+    """The statements that do not parse, or the whole declaration if it does not parse without them."""
+    lost = [_fragment(part.first, part.last, tokens) for part in wrong if part.rule == "statement"]
+    start, end = tokens[declaration.first].start, tokens[declaration.last - 1].end
+    rest = text[start:end]
+    for fragment in lost:
+        rest = rest[: fragment.start - start] + " " * (fragment.end - fragment.start) + rest[fragment.end - start :]
+    try:
+        grammar.parse(rest, start="_declaration")
+    except (UnexpectedInput, Fault):
+        return [_fragment(declaration.first, declaration.last, tokens)]
+    return lost
+
+
+def _fragment(first: int, last: int, tokens: Sequence[Token]) -> ast.Fragment:
+    """What binds a name: a place at the head, a reserved word or `as` before it, `=` or `:` after it."""
+    if first == last:
+        return ast.Fragment(tokens[first - 1].end, tokens[first - 1].end, "", frozenset())
+    names, heading = set(), True
+    for i in range(first, last):
+        token, before = tokens[i], tokens[i - 1].text if i > first else ""
+        after = tokens[i + 1].text if i + 1 < last else ""
+        heading = heading and (token.is_name or token.text == ",")
+        if token.is_name and (heading or after in ("=", ":") or before in BINDING):
+            names.add(token.text)
+    return ast.Fragment(tokens[first].start, tokens[last - 1].end, tokens[first].text, frozenset(names))
 
 
 def _faults(part: Part, text: str, tokens: Sequence[Token], grammar: Lark) -> Iterator[Fault]:

@@ -32,6 +32,10 @@ class Module:
         """The value of a top-level name, `MISSING` where there is none, `UNKNOWN` where it failed."""
         return MISSING
 
+    def damaged(self, node: ast.Node, *kinds: str) -> bool:
+        """Whether text in a node does not parse: any, or only such as begins with one of these words."""
+        return False
+
 
 @dataclass
 class Scope:

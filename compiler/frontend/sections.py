@@ -23,6 +23,8 @@ def check_sections(body: ast.Body, scope: Scope) -> frozenset[str]:
         except Failure as failure:
             scope.report(failure)
             continue
+        if scope.module.damaged(section) or scope.module.damaged(body, "input"):
+            continue  # what it lacks may stand in what does not parse
         if section.kind.text == "train":
             _check(section, scope, allowed=(ast.Binding, ast.Input), expected=frozenset(SETTINGS))
         else:
