@@ -1,15 +1,18 @@
 """The interpreter on small graphs built by hand."""
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node, Param, Value
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.structure import Fused, Input, Parameter
-from cnnc.compiler.ir.types import Dim, Type
+from cnnc.compiler.ir.types import Dim, DType, Type
 from cnnc.runtime.errors import InputError, WeightsError
-from numpy.testing import assert_allclose, assert_array_equal
 
 N = Dim.letter("N")
 
@@ -20,10 +23,10 @@ class Sketch:
     def __init__(self, name: str = "M"):
         self.graph = Graph(name)
 
-    def input(self, name: str, *shape: int, dtype="f32") -> Value:
+    def input(self, name: str, *shape: int, dtype: DType = "f32") -> Value:
         return self.graph.add_input(Value(name, Type(dtype, (N, *shape))), Input(dtype))
 
-    def __call__(self, name: str, *operands: Value, called: str = "", weights=(), **attributes):
+    def __call__(self, name: str, *operands: Value, called: str = "", weights=(), **attributes) -> Any:
         op = bind(REGISTRY[name], attributes)
         types = op.infer(*(value.type for value in operands))
         called = called or self.graph.fresh(f"{name}_1")

@@ -23,7 +23,7 @@ def digits():
 def files(digits, tmp_path_factory):
     """The same weights as `.safetensors` and `.npz`."""
     npz = tmp_path_factory.mktemp("weights") / "digits.npz"
-    np.savez(npz, **random_weights(digits, seed=1))
+    np.savez(npz, allow_pickle=False, **random_weights(digits, seed=1))
     return [EXAMPLES / "digits.safetensors", npz]
 
 

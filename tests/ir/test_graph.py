@@ -1,7 +1,8 @@
 """The graph's own promises: order, copies, replacing, removing."""
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 import pytest
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.ir.graph import Graph, Node, Param, Value
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.structure import Input

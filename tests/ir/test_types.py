@@ -3,9 +3,10 @@
 import operator
 
 import pytest
-from cnnc.compiler.ir.types import Dim, Type, Undecided, ints, same_size
 from hypothesis import given
 from hypothesis import strategies as st
+
+from cnnc.compiler.ir.types import Dim, Type, Undecided, ints, same_size
 
 H, W, N = Dim.letter("H"), Dim.letter("W"), Dim.letter("N")
 
@@ -138,7 +139,7 @@ def test_letters_do_not_multiply_or_divide():
     with pytest.raises(Undecided, match="H times W"):
         H * W
     with pytest.raises(Undecided):
-        H // W
+        H // W  # type: ignore[operator]
     with pytest.raises(Undecided):
         12 // H
 

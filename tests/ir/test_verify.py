@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 import numpy as np
 import pytest
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.diagnostics import Source, Span
 from cnnc.compiler.ir.graph import Graph, Node, Param, Value
 from cnnc.compiler.ir.structure import Fused, Input

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 import numpy as np
 import pytest
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import Type
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
+
 from cnnc.compiler.diagnostics import Refusal
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import Type
-from numpy.testing import assert_array_equal
 
 IMAGE = Type("f32", (1, 3, 8, 8))
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]

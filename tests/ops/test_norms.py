@@ -4,9 +4,10 @@ import statistics
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import Type
-from numpy.testing import assert_allclose
 
 EPS = 0.01
 

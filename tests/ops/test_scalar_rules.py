@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import Type
-from numpy.testing import assert_allclose
 
 
 class Spoken:

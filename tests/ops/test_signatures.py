@@ -2,8 +2,9 @@
 
 import re
 
-import cnnc.compiler.ops  # noqa: F401  fills the registry
 import pytest
+
+import cnnc.compiler.ops  # noqa: F401  fills the registry
 from cnnc.compiler.diagnostics import Refusal
 from cnnc.compiler.ir.operator import REGISTRY, Operator, bind, signature
 
