@@ -115,15 +115,23 @@ def _open_text(text: str, name: str) -> FileModule:
 def _load(module: FileModule, name: str | None, settings: Settings, sizes: Sizes, free: bool) -> Model:
     run = Run(module.report, sizes, free)
     done = _elaborate(module, name, settings, run)
-    outputs = {word: value for word, value in done.outputs.items() if isinstance(value, Tensor)} if done else {}
+    graph = _graph(done, run) if done else None
     wrong = module.report.of("error")
-    if wrong or done is None or len(outputs) < len(done.outputs):
+    if wrong or done is None or graph is None:
         raise model_error(wrong or module.report.of("note"))
-    graph = to_graph(done.name, run, outputs)
-    for warning in advise(graph):
-        module.report.add(warning)
     train, *_ = [*done.sections("train"), None]
     return Model(graph, train, tuple(done.sections("test")), tuple(module.report.of("warning", "note")))
+
+
+def _graph(done: Elaborated, run: Run) -> Graph | None:
+    """The graph of an elaboration, its advice reported; None where an output failed."""
+    outputs = {word: value for word, value in done.outputs.items() if isinstance(value, Tensor)}
+    if len(outputs) < len(done.outputs):
+        return None
+    graph = to_graph(done.name, run, outputs)
+    for warning in advise(graph):
+        run.report.add(warning)
+    return graph
 
 
 def _elaborate(module: FileModule, name: str | None, settings: Settings, run: Run) -> Elaborated | None:
@@ -142,7 +150,10 @@ def _elaborate(module: FileModule, name: str | None, settings: Settings, run: Ru
 
 def _check(module: FileModule, name: str | None, settings: Settings, sizes: Sizes) -> list[Diagnostic]:
     for model in [name] if name else [model.name.text for model in models_to_check(module)]:
-        _elaborate(module, model, settings, Run(module.report, sizes, free=True))
+        run = Run(module.report, sizes, free=True)
+        done = _elaborate(module, model, settings, run)
+        if done is not None:
+            _graph(done, run)
     if name is None:
         warn_unused_declarations(module)
     return module.report.of("error", "warning", "note")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from . import ast
+from .advice import advise_training
 from .cycles import walk
 from .report import Failure
 from .scope import Scope
@@ -27,6 +28,7 @@ def check_sections(body: ast.Body, scope: Scope) -> frozenset[str]:
             continue  # what it lacks may stand in what does not parse
         if section.kind.text == "train":
             _check(section, scope, allowed=(ast.Binding, ast.Input), expected=frozenset(SETTINGS))
+            advise_training(section, scope)
         else:
             _check(section, scope, allowed=(ast.Binding, ast.Assert), expected=frozenset(inputs), all_of_them=True)
     return frozenset(name for section in sections for name in _read(section))
