@@ -106,7 +106,7 @@ def model_error(diagnostics: list[Diagnostic]) -> ModelError:
     return ModelError("\n\n".join(d.render() for d in diagnostics), diagnostics)
 
 
-_WIDEST = 100
+_WIDEST = 72  # with the line's number before it, what a terminal of 80 columns holds
 
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..diagnostics import Refusal
 from . import ast
-from .synonyms import SYNONYMS
+from .synonyms import FOREIGN_ARGUMENTS, SYNONYMS
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,9 @@ def match(
 
 
 def _nearest(name: str, names: Sequence[str], shown: str) -> str:
-    synonym = SYNONYMS.get(name.lower().replace("_", ""), "")
+    plain = name.lower().replace("_", "")
+    if plain in FOREIGN_ARGUMENTS:
+        return FOREIGN_ARGUMENTS[plain]
+    synonym = SYNONYMS.get(plain, "")
     close = [synonym] if synonym in names else get_close_matches(name, names, 1, 0.6)
     return f"did you mean `{close[0]}`? {shown}" if close else f"its signature: {shown}"

@@ -106,6 +106,7 @@ class Program:
     def __init__(self, report: Report, folder: Path | None):
         self.report = report
         self.folder = folder.resolve() if folder else None
+        self._named = folder
         self._modules: dict[Path, FileModule | None] = {}
         self._open: list[Path] = []
 
@@ -164,5 +165,6 @@ class Program:
         return path
 
     def _shown(self, path: Path) -> str:
-        assert self.folder is not None
-        return str(path.relative_to(self.folder))
+        """What messages call a used file: its way from where the command was given."""
+        assert self.folder is not None and self._named is not None
+        return str(self._named / path.relative_to(self.folder))

@@ -39,7 +39,7 @@ SYNONYMS = {
     "hswish": "hardswish",
     "permute": "transpose",
     "view": "reshape",
-    "center_crop": "crop",
+    "centercrop": "crop",
     "rescaling": "scale",
     "crossentropyloss": "cross_entropy",
     # arguments
@@ -61,5 +61,12 @@ SYNONYMS = {
     "scalefactor": "n",
     "negativeslope": "a",
     "numgroups": "groups",
-    "numfeatures": "",
+}
+
+FOREIGN_ARGUMENTS = {  # what those frameworks say in an argument and this language says elsewhere
+    "activation": "an activation is a stage of its own: conv(…) -> relu",
+    "inchannels": "the tensor that arrives says how many channels it has",
+    "infeatures": "the tensor that arrives says how many features it has",
+    "numfeatures": "the tensor that arrives says how many channels it has",
+    "inputshape": "the model says it: input image: f32[N, 3, 224, 224]",
 }

@@ -1,0 +1,1 @@
+"""The pages of `cnnc explain`, one a code; `cnnc.catalogue` reads them."""
