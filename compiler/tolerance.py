@@ -293,10 +293,10 @@ ELEMENTWISE: dict[str, tuple[float, Callable[[Case, Array], Array]]] = {
     "add": (1, _terms), "sub": (1, _terms), "mul": (1, _result), "div": (1, _result),  # an operand
     "batchnorm": (3, _batchnorm), "normalize": (3, _normalize),
     "exp": (3, _result), "log": (3, _result), "tanh": (3, _result), "sigmoid": (3, _result),
-    "silu": (4, _result), "gelu": (4, _gelu),
-    "elu": (8, _result), "selu": (10, _result),  # exp(x) - 1 is tanh(x/2) (exp(x) + 1)
-    "mish": (10, _result),  # n / (n + 2) of n = w (w + 2), w = exp(x)
-    "softplus": (6, _result),
+    "silu": (4, _result), "gelu": (3, _gelu),
+    "elu": (5, _result), "selu": (6, _result),  # exp(x) - 1 is tanh(x/2) (exp(x) + 1)
+    "mish": (7, _result),  # n / (n + 2) of n = w (w + 2), w = exp(x)
+    "softplus": (5, _result),
     "hardsigmoid": (3, _hardsigmoid), "hardswish": (4, _hardswish),
 }  # fmt: skip
 
