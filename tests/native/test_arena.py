@@ -1,0 +1,75 @@
+"""The memory plan: tensors that live at once lie apart, and no more memory than they need."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builder import Net
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from native import BEST, compile_native
+from random_graphs import networks
+
+from cnnc.compiler.codegen.lowering import LOWERINGS
+from cnnc.compiler.codegen.memory import Arena, plan_arena
+from cnnc.compiler.codegen.program import Buffer, Program, plan
+from cnnc.compiler.frontend.load import load
+from cnnc.compiler.pipeline import GRAPH_PASSES
+from cnnc.compiler.schedule.choose import choose
+from cnnc.compiler.schedule.target import target
+from cnnc.runtime.abi import ALIGNMENT
+from cnnc.runtime.errors import TargetError
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NETWORKS = ("digits", "lenet5", "alexnet", "multilabel", "resnet:ResNet18", "resnet:ResNet50")
+
+
+@lru_cache
+def program_of(name: str) -> Program:
+    """An example as steps, with weights that take no memory."""
+    file, _, model = name.partition(":")
+    graph = load(f"{EXAMPLES / file}.cnn{':' if model else ''}{model}").graph
+    shapes = {name: param.type.shape for name, param in graph.params.items()}
+    graph = graph.bind({name: np.broadcast_to(np.float32(0.5), shape) for name, shape in shapes.items()})
+    for step in GRAPH_PASSES:
+        graph = step.run(graph)
+    return plan(graph, choose(graph, target(BEST)), LOWERINGS)
+
+
+def assert_apart(program: Program, arena: Arena) -> None:
+    """Step by step, by a byte map: whoever is yet to be read keeps every byte that was written for it."""
+    last = {b.storage: t for t, step in enumerate(program.steps) for b in step.reads if b.port is None}
+    owner: dict[int, Buffer] = {}
+    for t, step in enumerate(program.steps):
+        alive = {b.storage for b in (*step.reads, *step.writes) if b.port is None}
+        alive |= {b for b in owner.values() if last.get(b, -1) >= t}
+        owner = {}
+        for buffer in alive:
+            start = arena.offsets[buffer]
+            assert start % ALIGNMENT == 0
+            assert start + buffer.bytes <= arena.bytes
+            for line in range(start // ALIGNMENT, -(-(start + buffer.bytes) // ALIGNMENT)):
+                assert owner.setdefault(line, buffer) is buffer, f"step {t}: {owner[line].name} and {buffer.name}"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_examples_share_no_living_byte_and_waste_none(name: str):
+    program = program_of(name)
+    arena = plan_arena(program)
+    assert_apart(program, arena)
+    assert arena.bytes <= 1.05 * arena.peak
+    assert arena.peak <= arena.bytes
+
+
+@settings(max_examples=25, deadline=None)
+@given(networks(), st.booleans())
+def test_random_networks_share_no_living_byte(net: Net, fused: bool):
+    try:
+        native = compile_native(net.graph, disabled=[] if fused else ["fuse_epilogues"])
+    except TargetError:
+        assume(False)
+        return
+    arena = plan_arena(native.program)
+    assert_apart(native.program, arena)
+    assert native.artifact.manifest.arena_bytes == arena.bytes
