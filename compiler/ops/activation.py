@@ -51,7 +51,7 @@ def _softplus(x: Array) -> Array:
 
 @operator
 class Relu(Elementwise):
-    """max(x, 0)."""
+    """Negative numbers become zero: out = max(x, 0)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.maximum(arrays[0], 0)
@@ -62,7 +62,7 @@ class Relu(Elementwise):
 
 @operator
 class Relu6(Elementwise):
-    """min(max(x, 0), 6) (Howard et al. 2017, arXiv 1704.04861)."""
+    """A relu that stops at 6: out = min(max(x, 0), 6) (Howard et al. 2017, arXiv 1704.04861)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.clip(arrays[0], 0, 6)
@@ -73,7 +73,7 @@ class Relu6(Elementwise):
 
 @operator
 class LeakyRelu(Elementwise):
-    """x where x > 0, else a * x (Maas, Hannun & Ng 2013)."""
+    """Negative numbers stay, but small: out = x where x > 0, else a * x (Maas, Hannun & Ng 2013)."""
 
     a: float = attr(real, "slope below zero", default=0.01)
 
@@ -87,7 +87,10 @@ class LeakyRelu(Elementwise):
 
 @operator
 class Prelu(Elementwise):
-    """x where x > 0, else weight[c] * x, with a learned slope per channel (He et al. 2015, arXiv 1502.01852)."""
+    """A leaky relu that learns its slope, one for each channel (He et al. 2015, arXiv 1502.01852).
+
+    out[n, c] = x where x > 0, else weight[c] * x
+    """
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return {"weight": ParamSpec((types[0].channels,), start="0.25")}
@@ -103,7 +106,10 @@ class Prelu(Elementwise):
 
 @operator
 class Elu(Elementwise):
-    """x where x > 0, else exp(x) - 1 (Clevert, Unterthiner & Hochreiter 2015, arXiv 1511.07289)."""
+    """Below zero an exponential that levels out at -1 (Clevert, Unterthiner & Hochreiter 2015, arXiv 1511.07289).
+
+    out = x where x > 0, else exp(x) - 1
+    """
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
@@ -115,7 +121,10 @@ class Elu(Elementwise):
 
 @operator
 class Selu(Elementwise):
-    """scale * (x where x > 0, else alpha * (exp(x) - 1)) (Klambauer et al. 2017, arXiv 1706.02515)."""
+    """An elu so scaled that layer upon layer keeps mean 0 and variance 1 (Klambauer et al. 2017, arXiv 1706.02515).
+
+    out = 1.0507 * (x where x > 0, else 1.6733 * (exp(x) - 1)), both constants to double precision
+    """
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
@@ -133,7 +142,12 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 @operator
 class Gelu(Elementwise):
-    """x * (1 + erf(x / sqrt(2))) / 2, not its tanh approximation (Hendrycks & Gimpel 2016, arXiv 1606.08415)."""
+    """x times the probability that a standard normal number lies below it (Hendrycks & Gimpel 2016, arXiv 1606.08415).
+
+    out = x * (1 + erf(x / sqrt(2))) / 2
+
+    It is not the approximation by tanh.
+    """
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
@@ -145,7 +159,7 @@ class Gelu(Elementwise):
 
 @operator
 class Silu(Elementwise):
-    """x * sigmoid(x), also called swish (Elfwing, Uchibe & Doya 2017, arXiv 1702.03118)."""
+    """x times its sigmoid, also called swish: out = x * sigmoid(x) (Elfwing, Uchibe & Doya 2017, arXiv 1702.03118)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
@@ -157,7 +171,7 @@ class Silu(Elementwise):
 
 @operator
 class Mish(Elementwise):
-    """x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
+    """Smooth, with a dip below zero: out = x * tanh(softplus(x)) (Misra 2019, arXiv 1908.08681)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
@@ -172,7 +186,7 @@ class Mish(Elementwise):
 
 @operator
 class Sigmoid(Elementwise):
-    """1 / (1 + exp(-x))."""
+    """Squeezed between 0 and 1: out = 1 / (1 + exp(-x))."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return _sigmoid(arrays[0])
@@ -183,7 +197,7 @@ class Sigmoid(Elementwise):
 
 @operator
 class Tanh(Elementwise):
-    """tanh(x)."""
+    """Squeezed between -1 and 1: out = tanh(x)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.tanh(arrays[0])
@@ -194,7 +208,7 @@ class Tanh(Elementwise):
 
 @operator
 class Softplus(Elementwise):
-    """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) (Dugas et al. 2000)."""
+    """A relu without a corner: out = log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)) (Dugas et al. 2000)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return _softplus(arrays[0])
@@ -205,7 +219,7 @@ class Softplus(Elementwise):
 
 @operator
 class Hardsigmoid(Elementwise):
-    """min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
+    """A sigmoid of straight lines: out = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.clip(arrays[0] + 3, 0, 6) / 6
@@ -216,7 +230,7 @@ class Hardsigmoid(Elementwise):
 
 @operator
 class Hardswish(Elementwise):
-    """x * min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
+    """x times its hardsigmoid: out = x * min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays

@@ -77,7 +77,7 @@ def _want_two(op: Arithmetic, types: tuple[Type, ...]) -> None:
 
 @operator
 class Add(Arithmetic):
-    """The sum of tensors, element by element."""
+    """The sum of tensors, element by element: what `a + b` means."""
 
     verb = "add"
 
@@ -90,7 +90,7 @@ class Add(Arithmetic):
 
 @operator
 class Mul(Arithmetic):
-    """The product of tensors, element by element."""
+    """The product of tensors, element by element: what `a * b` means."""
 
     verb = "multiply"
 
@@ -141,7 +141,7 @@ class Div(Arithmetic):
 
 @operator
 class Sqrt(Elementwise):
-    """The square root; NaN below zero."""
+    """The square root, NaN below zero: out = sqrt(x)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.sqrt(arrays[0])
@@ -152,7 +152,7 @@ class Sqrt(Elementwise):
 
 @operator
 class Abs(Elementwise):
-    """|x|."""
+    """The distance from zero: out = |x|."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.abs(arrays[0])
@@ -163,7 +163,7 @@ class Abs(Elementwise):
 
 @operator
 class Exp(Elementwise):
-    """e to the power of x."""
+    """e to the power of x: out = exp(x)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.exp(arrays[0])
@@ -174,7 +174,7 @@ class Exp(Elementwise):
 
 @operator
 class Log(Elementwise):
-    """The natural logarithm; -inf at zero, NaN below."""
+    """The natural logarithm, -inf at zero and NaN below: out = log(x)."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.log(arrays[0])
@@ -185,7 +185,7 @@ class Log(Elementwise):
 
 @operator
 class Clip(Elementwise):
-    """min(max(x, low), high); NaN stays NaN."""
+    """Held between two numbers; NaN stays NaN: out = min(max(x, low), high)."""
 
     low: float = attr(real, "smallest value")
     high: float = attr(real, "largest value")
@@ -204,7 +204,7 @@ class Clip(Elementwise):
 
 @operator
 class Threshold(Elementwise):
-    """1 where x > t, else 0 (also for NaN): a mask as numbers."""
+    """A mask as numbers; NaN gives 0: out = 1 where x > t, else 0."""
 
     t: float = attr(real, "the value to exceed")
 
@@ -232,7 +232,7 @@ class Reduction(Operator):
 
 @operator
 class Sum(Reduction):
-    """The sum along one axis."""
+    """The sum along one axis, which goes."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].sum(self.axis, keepdims=self.keep)
@@ -240,7 +240,7 @@ class Sum(Reduction):
 
 @operator
 class Mean(Reduction):
-    """The mean along one axis."""
+    """The mean along one axis, which goes."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].mean(self.axis, keepdims=self.keep)

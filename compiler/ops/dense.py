@@ -11,7 +11,7 @@ from .rules import product, want_real
 
 @operator
 class Dense(Operator):
-    """out[n, o] = b[o] + sum over i of in[n, i] * w[o, i]."""
+    """Every output is a weighted sum of all inputs: out[n, o] = b[o] + sum over i of in[n, i] * w[o, i]."""
 
     units: int = attr(whole, "number of output features", at_least=1)
     bias: bool = attr(flag, "add a learned constant to each feature", default=True)

@@ -20,7 +20,7 @@ def _want_pixels(op: Operator, x: Type) -> None:
 
 @operator
 class Scale(Operator):
-    """x * k, as f32: `scale(1/255)` brings bytes to 0..1."""
+    """Times a number, as f32; `scale(1/255)` brings bytes to 0..1: out = x * k."""
 
     k: float = attr(real, "the factor")
 
@@ -37,9 +37,9 @@ class Scale(Operator):
 
 @operator
 class Normalize(Operator):
-    """(x - mean[c]) / std[c], as f32, in the units of x: for bytes, mean and std are those of 0..255.
+    """Each channel shifted and divided, as f32: out[n, c] = (x - mean[c]) / std[c].
 
-    A number stands for all channels.
+    The numbers are in the units of x: for bytes, mean and std are those of 0..255. A number stands for all channels.
     """
 
     mean: tuple[float, ...] | float = attr(reals, "what becomes 0, per channel")

@@ -21,7 +21,10 @@ def _want_equal(op: Operator, a: Type, b: Type, shape: Type) -> None:
 
 @operator
 class CrossEntropy(Operator):
-    """mean of -log(softmax(scores)[label]): scores [N, C, ...], labels [N, ...] of i64, classes on axis 1."""
+    """How little probability scores give to the right classes: out = mean of -log(softmax(scores)[label]).
+
+    Scores [N, C, ...], labels [N, ...] of i64, classes on axis 1.
+    """
 
     inputs = 2
 
@@ -41,7 +44,7 @@ class CrossEntropy(Operator):
 
 @operator
 class Mse(Operator):
-    """mean of (a - b)^2."""
+    """The mean squared difference of two tensors: out = mean of (a - b)^2."""
 
     inputs = 2
 

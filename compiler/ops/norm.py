@@ -39,9 +39,12 @@ def _want_channels(op: Operator, x: Type) -> None:
 
 @operator
 class Batchnorm(Operator):
-    """out[n, c] = (in[n, c] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c].
+    """Each channel by its mean and variance in training, then scaled and shifted.
 
-    (Ioffe & Szegedy 2015, arXiv 1502.03167.) In training the statistics are those of the batch, and
+    out[n, c] = (in[n, c] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]
+    (Ioffe & Szegedy 2015, arXiv 1502.03167)
+
+    In training the statistics are those of the batch, and
     running = (1 - momentum) * running + momentum * batch.
     """
 
@@ -77,7 +80,7 @@ class Batchnorm(Operator):
 
 @operator
 class Instancenorm(Operator):
-    """Each channel of each image by its own mean and variance, then weight[c] and bias[c] if `affine`.
+    """Each channel of each image by its own mean and variance, then scaled and shifted if `affine`.
 
     out[n, c] = (in[n, c] - mean) / sqrt(variance + eps) * weight[c] + bias[c], both over y, x
     (Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022).

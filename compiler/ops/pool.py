@@ -137,8 +137,9 @@ class GlobalMaxpool(Operator):
 class AdaptiveAvgpool(Operator):
     """Means over h x w nearly equal parts, as in PyTorch.
 
-    out[n, c, i, j] = mean of the rows from floor(i*H/h) to ceil((i+1)*H/h) and columns likewise; neighbours overlap
-    where h does not divide H.
+    out[n, c, i, j] = mean of the rows from floor(i*H/h) up to, not including, ceil((i+1)*H/h), columns likewise
+
+    Neighbours overlap where h does not divide H.
     """
 
     h: int = attr(whole, "rows of the output", at_least=1)

@@ -1,17 +1,4 @@
-"""Images in another size.
-
-Each output index i of an axis of `size` pixels, made `out` long, has a place in the input:
-
-    half_pixel      (i + 1/2) * size/out - 1/2      pixels are areas; what images mean
-    align_corners   i * (size - 1)/(out - 1)        the outermost pixels stay outermost; place 0 where out is 1
-    asymmetric      i * size/out                    pixels are points, the first stays first
-
-`bilinear` weighs the 2 pixels around the place by their distance, `bicubic` the 4 around it by Keys' kernel with
-a = -0.75 (Keys 1981); pixels past the border repeat it. `nearest` takes the pixel nearest the place, of two
-equally near the later; with `asymmetric` it takes the pixel at or before it. No mode averages where it
-shrinks. These are PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
-asymmetric nearest is its "nearest".
-"""
+"""Images in another size."""
 
 from __future__ import annotations
 
@@ -71,7 +58,20 @@ def _resized(x: Array, axis: int, out: int, mode: str, coords: str) -> Array:
 
 @operator
 class Resize(Operator):
-    """Images of h x w pixels, first along the rows, then along the columns; this file's head says how."""
+    """Images of h x w pixels, first along the rows, then along the columns.
+
+    Each output index i of an axis of `size` pixels, made `out` long, has a place in the input:
+
+        half_pixel      (i + 1/2) * size/out - 1/2      pixels are areas; what images mean
+        align_corners   i * (size - 1)/(out - 1)        the outermost pixels stay outermost; place 0 where out is 1
+        asymmetric      i * size/out                    pixels are points, the first stays first
+
+    `bilinear` weighs the 2 pixels around the place by their distance, `bicubic` the 4 around it by Keys' kernel with
+    a = -0.75 (Keys 1981); pixels past the border repeat it. `nearest` takes the pixel nearest the place, of two
+    equally near the later; with `asymmetric` it takes the pixel at or before it. No mode averages where it
+    shrinks. These are PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
+    asymmetric nearest is its "nearest".
+    """
 
     h: int = attr(whole, "rows of the output", at_least=1)
     w: int = attr(whole, "columns of the output", at_least=1)

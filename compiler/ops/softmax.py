@@ -12,7 +12,10 @@ from .rules import want_axis, want_real
 
 @operator
 class Softmax(Operator):
-    """exp(x - m) / sum of exp(x - m) along one axis, m being the maximum there, so that nothing overflows."""
+    """Scores as probabilities, which sum to 1 along one axis: out = exp(x - m) / sum of exp(x - m).
+
+    m is the maximum along the axis, so that nothing overflows.
+    """
 
     axis: int = attr(whole, "the axis that sums to 1", default=1, at_least=1)
 
@@ -29,7 +32,10 @@ class Softmax(Operator):
 
 @operator
 class LogSoftmax(Operator):
-    """log(softmax(x)) = (x - m) - log(sum of exp(x - m)) along one axis, m being the maximum there."""
+    """The logarithms of softmax, exact where those are tiny: out = (x - m) - log(sum of exp(x - m)).
+
+    m is the maximum along the axis.
+    """
 
     axis: int = attr(whole, "the axis of the classes", default=1, at_least=1)
 
