@@ -1,4 +1,4 @@
-"""What every code of an error or a warning means: the pages that `cnnc explain` shows, which are those of docs/errors."""
+"""What the codes of errors and warnings mean: the pages of docs/errors, which `cnnc explain` shows."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ class BlockStage(Stage):
         except Refusal as refusal:
             raise place.failure(refusal, self.span) from None
         block = self.block.block
-        if self.block.module.damaged(block.body, "input", "output"):
+        if self.block.module.damaged(block.body, "input", "output") or not has_input(block.body):
             return UNKNOWN
         scope = Scope(self.block.module, inner, dict(self.names))
         scope.bound.update({p.name.text: scope.span(p.name) for p in block.parameters})
@@ -115,9 +115,7 @@ class BlockStage(Stage):
         inputs = [s for s in body.statements if isinstance(s, ast.Input)]
         parts = x if len(inputs) > 1 and isinstance(x, tuple) else (x,)
         if len(parts) != len(inputs) or (isinstance(x, tuple) and len(inputs) == 1):
-            wanted = (
-                "one tensor" if len(inputs) == 1 else f"a tuple of {len(inputs)} tensors" if inputs else "no tensor"
-            )
+            wanted = "one tensor" if len(inputs) == 1 else f"a tuple of {len(inputs)} tensors"
             refusal = Refusal("E0309", f"`{self.block.name}` takes {wanted}, got {describe(x)}")
             above = scope.home.above
             assert above is not None
@@ -130,16 +128,23 @@ class BlockStage(Stage):
                 refusal = Refusal("E0309", f"`{s.name.text}` is one tensor, got the tuple {describe(tensor)}")
                 raise scope.failure(refusal, s)
             if s.type is not None:
-                types.check(s.type, tensor.type, f"`{s.name.text}`", scope)
+                types.check(s.type, tensor, f"`{s.name.text}`", scope)
             return tensor.named(s.name.text)
 
         outputs: Outputs = run_body(body, scope, enter)
+        if not outputs:  # reported where the block is declared
+            return UNKNOWN
         warn_unused(body, scope)
         values = list(outputs.values())
         if any(isinstance(value, Unknown) for value in values):
             return UNKNOWN
         tensors = [value for value in values if isinstance(value, Tensor)]
         return tensors[0] if len(tensors) == 1 else Group(tensors)
+
+
+def has_input(body: ast.Body | ast.Expression) -> bool:
+    """Whether a block can take tensors; one that cannot was reported where it is declared."""
+    return not isinstance(body, ast.Body) or any(isinstance(s, ast.Input) for s in body.statements)
 
 
 def warn_unused(body: ast.Body, scope: Scope, also: frozenset[str] = frozenset()) -> None:

@@ -140,9 +140,8 @@ def _attribute(e: ast.Attribute, scope: Scope) -> Any:
             raise Silenced
         return value
     if not isinstance(of, Tensor):
-        what = f"a tuple of {len(of)} tensors" if is_tensors(of) else describe(of)
         raise scope.fail(
-            "E0201", f"{what} has no `.{name}`", e.name, help="index it first: t[0]" if is_tensors(of) else ""
+            "E0201", f"{describe(of)} has no `.{name}`", e.name, help="index it first: t[0]" if is_tensors(of) else ""
         )
     if name == "shape":
         return Items(of.type.shape)
@@ -161,8 +160,8 @@ def _index(e: ast.Index, scope: Scope) -> Any:
     if not isinstance(at, int) or isinstance(at, bool):
         raise scope.fail("E0303", f"an index is a whole number, got {describe(at)}", e.at)
     if not 0 <= at < len(of):
-        help = "indices run from 0" if at >= 0 else "there are no negative indices: len(x) - 1 is the last"
-        raise scope.fail("E0315", f"index {at} of {len(of)} items", e.at, help=help)
+        help = f"items count from 0, so [{len(of) - 1}] is the last" if of else "there are none"
+        raise scope.fail("E0315", f"there is no item {at} among {len(of)}", e.at, help=help)
     return of[at]
 
 

@@ -33,7 +33,7 @@ def calculate(operator: str, a: Any, b: Any) -> Number:
     if isinstance(a, Dim) or isinstance(b, Dim):
         return _with_letters(operator, a, b)
     if operator in ("/", "//", "%") and b == 0:
-        raise Refusal("E0313", f"{show(a)} {operator} 0")
+        raise Refusal("E0313", f"{show(a)} {operator} 0 divides by zero")
     try:
         result = _power(a, b) if operator == "**" else _PLAIN[operator](a, b)
     except OverflowError:
@@ -73,7 +73,7 @@ def _power(a: int | float, b: int | float) -> Any:
             raise OverflowError
         return a**b
     if a == 0 and b < 0:
-        raise Refusal("E0313", f"0 ** {show(b)}")
+        raise Refusal("E0313", f"0 ** {show(b)} divides by zero")
     result = float(a) ** b
     if isinstance(result, complex):
         raise Refusal("E0313", f"{show(a)} ** {show(b)} is no real number")
@@ -85,7 +85,7 @@ def _with_letters(operator: str, a: Number, b: Number) -> Number:
     if operator in ("/", "**") or isinstance(a, float) or isinstance(b, float):
         raise Undecided(f"the value of {a if isinstance(a, Dim) else b}")
     if operator in ("//", "%") and isinstance(b, int) and b <= 0:
-        raise Refusal("E0313", f"{a} {operator} {b}")
+        raise Refusal("E0313", f"{a} {operator} {b}: a size is divided by a positive number")
     return _PLAIN[operator](a, b)
 
 
@@ -112,7 +112,8 @@ def equal(a: Any, b: Any) -> bool:
         return a == b
     if (isinstance(a, list) and isinstance(b, list)) or (isinstance(a, tuple) and isinstance(b, tuple)):
         return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
-    raise Refusal("E0323", f"{show(a)} and {show(b)} cannot be compared")
+    help = "numbers with numbers, strings with strings, bools with bools; anything with `none`"
+    raise Refusal("E0323", f"`{show(a)}` and `{show(b)}` cannot be compared", help=help)
 
 
 def _want_answer(a: Any, b: Any) -> None:

@@ -61,7 +61,8 @@ class Ledger:
             raise Refusal("E0320", f"`{self.name}` is shared, but here it would need another weight, `{name}`")
         elif self.specs[name] != spec:
             shapes = f"{_shape(self.specs[name])} the first time and {_shape(spec)} here"
-            raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}")
+            help = "one set of weights fits tensors of the same shape only"
+            raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}", help=help)
         self.asked.add(name)
 
     def close(self) -> None:

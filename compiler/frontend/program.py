@@ -19,6 +19,7 @@ from .scope import MISSING, Module, Scope
 from .sources import read_source
 
 FILES = 100
+TOO_MANY = "E0335"
 
 
 class FileModule(Module):
@@ -109,6 +110,7 @@ class Program:
         self._named = folder
         self._modules: dict[Path, FileModule | None] = {}
         self._open: list[Path] = []
+        self._full = False
 
     def load(self, source: Source, path: Path | None = None) -> FileModule:
         """A file, as far as it parses, and all that it uses."""
@@ -130,7 +132,9 @@ class Program:
         try:
             path = self._path(use.path.text, user)
         except Refusal as refusal:
-            self.report.add(refusal.at(module.span(use.path)))
+            if refusal.code != TOO_MANY or not self._full:
+                self.report.add(refusal.at(module.span(use.path)))
+            self._full |= refusal.code == TOO_MANY
             return None
         if path not in self._modules:
             self._modules[path] = None
@@ -161,7 +165,7 @@ class Program:
             help = "move what both need into a third file"
             raise Refusal("E0223", f"files use one another: {' -> '.join([*way, path.name])}", help=help)
         if len(self._modules) >= FILES:
-            raise Refusal("E0335", f"more than {FILES} files")
+            raise Refusal(TOO_MANY, f"more than {FILES} files")
         return path
 
     def _shown(self, path: Path) -> str:

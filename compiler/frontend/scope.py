@@ -68,8 +68,17 @@ class Scope:
         span = self.span(node)
         return self.place.failure(refusal, span) if self.place else Failure(refusal.at(span))
 
-    def fail(self, code: str, message: str, node: ast.Node, *, label: str = "", help: str = "") -> Failure:
-        return self.failure(Refusal(code, message, label=label, help=help), node)
+    def fail(
+        self,
+        code: str,
+        message: str,
+        node: ast.Node,
+        *,
+        label: str = "",
+        help: str = "",
+        notes: tuple[str, ...] = (),
+    ) -> Failure:
+        return self.failure(Refusal(code, message, label=label, help=help, notes=notes), node)
 
     def report(self, failure: Failure | Diagnostic) -> None:
         self.module.report.add(failure.diagnostic if isinstance(failure, Failure) else failure)

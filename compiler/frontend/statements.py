@@ -91,7 +91,7 @@ def _christened(value: Any, word: ast.Word, scope: Scope) -> Any:
 def _check(note: ast.TypeNote, value: Any, word: ast.Word, scope: Scope) -> None:
     if not isinstance(value, Tensor):
         raise scope.fail("E0217", f"`{word.text}` is {describe(value)}, and no tensor", word)
-    types.check(note, value.type, f"`{word.text}`", scope)
+    types.check(note, value, f"`{word.text}`", scope)
 
 
 def _output(s: ast.Output, scope: Scope) -> Tensor:
@@ -107,7 +107,7 @@ def _output(s: ast.Output, scope: Scope) -> Tensor:
     if not isinstance(value, Tensor):
         raise _no_tensor(value, s, scope)
     if s.type is not None:
-        types.check(s.type, value.type, f"`{word.text}`", scope)
+        types.check(s.type, value, f"`{word.text}`", scope)
     if s.value is not None:
         scope.names[word.text] = called(value, word.text, scope.home)
     scope.read.add(word.text)

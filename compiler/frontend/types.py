@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import cast
 
 from ..diagnostics import Diagnostic
 from ..ir.types import BATCH, DTYPES, Dim, DType, Size, Type, Undecided, same_size
@@ -11,6 +11,7 @@ from . import ast
 from .expressions import evaluate
 from .numbers import is_number
 from .scope import MISSING, Scope, suggestion
+from .tensors import Tensor
 from .values import describe
 
 LETTER = re.compile(r"[A-Z][0-9]*\Z")
@@ -31,7 +32,9 @@ def input_type(note: ast.TypeNote, scope: Scope) -> Type:
     """The type of a model's input, its letters bound to the sizes chosen."""
     dtype = dtype_of(note, scope)
     if not (isinstance(first := note.sizes[0], ast.Name) and first.id == BATCH):
-        raise scope.fail("E0316", f"the first size of an input is the batch, `{BATCH}`", first)
+        rest = scope.module.source.text[first.end : note.end]
+        help = f"write {dtype}[{BATCH}{rest}" if len(note.sizes) > 1 else ""
+        raise scope.fail("E0316", f"the first size of an input is the batch, `{BATCH}`", first, help=help)
     sizes = [_input_size(size, scope) for size in note.sizes[1:]]
     scope.names.setdefault(BATCH, Dim.letter(BATCH))
     return Type(dtype, (Dim.letter(BATCH), *sizes))
@@ -91,13 +94,14 @@ def _whole(e: ast.Expression, scope: Scope) -> Size:
     return value
 
 
-def check(note: ast.TypeNote, found: Any, what: str, scope: Scope) -> None:
+def check(note: ast.TypeNote, tensor: Tensor, what: str, scope: Scope) -> None:
     """Compare a written type with the tensor that is there; raises `Failure` where they differ."""
+    found, way = tensor.type, (f"shapes: {tensor.trail.with_shapes()}",)
     dtype = dtype_of(note, scope)
     if len(note.sizes) != len(found.shape):
-        raise scope.fail("E0321", f"{what} is {found}", note, label=f"{len(note.sizes)} sizes are written")
+        raise scope.fail("E0321", f"{what} is {found}", note, label=f"{len(note.sizes)} sizes are written", notes=way)
     if dtype != found.dtype:
-        raise scope.fail("E0321", f"{what} is {found}", note.dtype, label=f"{dtype} is written")
+        raise scope.fail("E0321", f"{what} is {found}", note.dtype, label=f"{dtype} is written", notes=way)
     for e, size in zip(note.sizes, found.shape, strict=True):
         if unbound(e, scope):
             name = cast(ast.Name, e)
@@ -112,7 +116,7 @@ def check(note: ast.TypeNote, found: Any, what: str, scope: Scope) -> None:
             scope.report(Diagnostic("E0318", message, scope.span(e), notes=scope.home.way(), severity="note"))
             continue
         if not fits:
-            raise scope.fail("E0321", f"{what} is {found}", e, label=f"written {wanted}, found {size}")
+            raise scope.fail("E0321", f"{what} is {found}", e, label=f"written {wanted}, found {size}", notes=way)
 
 
 def param_shape(note: ast.TypeNote, scope: Scope) -> tuple[Size, ...]:

@@ -12,6 +12,7 @@ from .. import ops  # noqa: F401  they enter themselves in the registry
 from ..ir.kinds import show
 from ..ir.operator import REGISTRY, Operator
 from .stages import Stage
+from .tensors import is_tensors
 
 WORDS = {word for record in REGISTRY.values() for spec in record.attrs for word in spec.kind.words}
 
@@ -33,7 +34,7 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f'the string "{value}"'
     if isinstance(value, tuple):
-        return "a tuple"
+        return f"a tuple of {len(value)} tensors" if is_tensors(value) else "a tuple"
     if isinstance(value, list):
         return "a list"
     return str(value)

@@ -12,7 +12,8 @@ from .types import Dim
 def _refuse(wanted: str, value: Any) -> Refusal:
     hint = ""
     if wanted.startswith("a whole number") and isinstance(value, float):
-        hint = "use `//` for whole division" if value != int(value) else f"write {int(value)}"
+        whole = f", or write {int(value)}" if value.is_integer() else ""
+        hint = f"`/` gives a real number: use `//`{whole}"
     return Refusal("E0303", f"wanted {wanted}, got {show(value)}", help=hint)
 
 

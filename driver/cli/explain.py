@@ -12,7 +12,7 @@ from cnnc.cli.failure import Wrong, note
 @click.command("explain", short_help="Say what the code of an error or a warning means.")
 @click.argument("code", required=False)
 def command(code: str | None) -> None:
-    """Say what a code such as E0302 means, with a program that fails and one that is mended; without a code, list all."""
+    """Say what a code such as E0302 means, with an example that fails and one that is mended; list all without one."""
     from cnnc.catalogue import nearest, page, pages
 
     if code is None:
