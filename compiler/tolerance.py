@@ -372,7 +372,7 @@ def _norm(case: Case, results: Results) -> Bounds:
         spread = mean((2 * np.abs(centred) + shifted) * shifted) + several * variance
         return shifted / np.sqrt(variance) + np.abs(centred) / np.sqrt(variance) * (spread / variance + 3 * u)
 
-    moved, own = after(error, 0.0, 0.0), after(np.zeros(shape), several, U)
+    moved, own = after(error, 0.0, 0.0), after(np.zeros(x.shape), several, U)
     moved, own, y = (array.reshape(results[0].shape) for array in (moved, own, centred / np.sqrt(variance)))
     if case.weights:
         along = (-1, *[1] * (y.ndim - 2))
@@ -381,5 +381,13 @@ def _norm(case: Case, results: Results) -> Bounds:
     yield moved, own
 
 
-RULES |= {"softmax": _softmax, "log_softmax": _softmax, "lrn": _lrn}
+def _argmax(case: Case, results: Results) -> Bounds:
+    """Exact, unless errors let another number be the maximum: then any place may come out."""
+    (x,), (error,), axis = case.exact, case.errors, case.op.axis
+    rivals = (x + error >= (x - error).max(axis, keepdims=True)).sum(axis)
+    open_ = (rivals > 1) & (error.max(axis) > 0)
+    yield np.where(open_, np.inf, 0.0), np.zeros(results[0].shape)
+
+
+RULES |= {"softmax": _softmax, "log_softmax": _softmax, "lrn": _lrn, "argmax": _argmax}
 RULES |= dict.fromkeys(("instancenorm", "groupnorm", "layernorm"), _norm)

@@ -29,7 +29,7 @@ class Port:
     """An input or output as users see it: `shape` is what comes after the batch."""
 
     name: str
-    dtype: Literal["f32", "u8"]
+    dtype: Literal["f32", "u8", "i64"]
     shape: tuple[int, ...]
 
     @property
@@ -38,7 +38,7 @@ class Port:
         count = 1
         for size in self.shape:
             count *= size
-        return count * (1 if self.dtype == "u8" else 4)
+        return count * {"f32": 4, "u8": 1, "i64": 8}[self.dtype]
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,8 @@ class Emitter:
         return self.set(f"sub nsw i64 {a}, {b}")
 
     def mul_int(self, a: Int, b: Int) -> str:
+        if isinstance(a, int) and isinstance(b, int):
+            return str(a * b)
         return str(a) if b == 1 else self.set(f"mul nsw i64 {a}, {b}")
 
     def div_int(self, a: Int, b: Int) -> str:
@@ -211,6 +213,10 @@ class Emitter:
     def launder(self, pointer: str) -> str:
         """The same address as a stranger: LLVM may not merge loads across it (performance.md, finding 2)."""
         return self.set(f'call ptr asm "", "=r,0"(ptr {pointer})')
+
+    def load_int(self, table: str, index: Int) -> str:
+        """An entry of a table of `i64`."""
+        return self.set(f"load i64, ptr {self.at(table, self.mul_int(index, 8))}, align 8")
 
     # Vectors of floats
 

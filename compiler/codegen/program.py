@@ -14,12 +14,15 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.operator import Array
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
+from ..ir.types import DType
 from ..schedule.schedule import Layout, Schedule
 from .emit import Emitter
 from .kernels.copy import Copy
 from .kernels.epilogue import Epilogue
 from .kernels.image import Image
 from .kernels.rim import Rim
+
+BYTES: dict[DType, int] = {"f32": 4, "u8": 1, "i64": 8}
 
 
 class Kernel(Protocol):
@@ -47,7 +50,7 @@ class Buffer:
     root: Buffer | None = None
     first: int = 0
     port: tuple[str, int] | None = None
-    element: int = 4  # bytes
+    dtype: DType = "f32"  # others only of the caller's arrays: in the arena every number is a float
 
     @property
     def blocks(self) -> int:
@@ -55,7 +58,7 @@ class Buffer:
 
     @property
     def pixel_bytes(self) -> int:
-        return self.element * self.layout.block
+        return BYTES[self.dtype] * self.layout.block
 
     @property
     def row_bytes(self) -> int:
@@ -164,9 +167,7 @@ class Planner:
 
     def port(self, kind: str, index: int, value: Value) -> Buffer:
         """The caller's array for an input or output."""
-        c, h, w = extent(value)
-        element = 1 if value.type.dtype == "u8" else 4
-        return Buffer(f"{kind} {value.name}", c, h, w, Layout(1), port=(kind, index), element=element)
+        return Buffer(f"{kind} {value.name}", *extent(value), Layout(1), port=(kind, index), dtype=value.type.dtype)
 
     def operand(self, value: Value) -> Buffer:
         """The buffer in which a value lies; a graph input is fetched from the caller's array when first asked for."""
@@ -237,25 +238,46 @@ class Planner:
         }  # fmt: skip
         self.step(Rim(), words, [], [buffer])
 
+    def planar(self, buffer: Buffer) -> Buffer:
+        """The same numbers in NCHW order without a gap: the buffer itself if it is so, or a copy."""
+        flat = self.beside(buffer)
+        if flat.storage is not buffer.storage:
+            self.copy(buffer, flat, buffer.channels)
+        return flat
+
+    def beside(self, buffer: Buffer) -> Buffer:
+        """Room for a buffer's numbers in NCHW order without a gap: the buffer itself if it is so, or a new one."""
+        if buffer.is_solid and (buffer.layout.block == 1 or (buffer.height, buffer.width) == (1, 1)):
+            return self.under(buffer, buffer.channels, buffer.height, buffer.width)
+        return Buffer(f"{buffer.name} planar", buffer.channels, buffer.height, buffer.width, Layout(1))
+
+    def under(self, buffer: Buffer, channels: int, height: int, width: int) -> Buffer:
+        """Numbers in NCHW order as an image of other sizes, in the same memory."""
+        first, over = divmod(buffer.origin, 4 * height * width)
+        if over:
+            raise InternalError(f"`{buffer.name}` begins inside a plane of {height} x {width}")
+        return Buffer(f"{buffer.name} planar", channels, height, width, Layout(1), buffer.storage, first)
+
     def copy(self, source: Buffer, target: Buffer, channels: int, source_first: int = 0, target_first: int = 0) -> None:
-        """Move channels between buffers of the same height and width."""
+        """Move channels between buffers of the same height and width; the caller's array may be of another type."""
         words: dict[str, Word] = {
             "input": Address(source), "output": Address(target),
             "channels": channels, "rows": target.height, "columns": target.width,
             "input_first": source_first, "input_plane": source.plane_bytes, "input_row": source.row_bytes,
             "output_first": target_first, "output_plane": target.plane_bytes, "output_row": target.row_bytes,
         }  # fmt: skip
-        self.step(Copy(source.layout.block, target.layout.block), words, [source], [target])
+        self.step(Copy(source.layout.block, target.layout.block, target.dtype), words, [source], [target])
 
     def load_image(
         self, source: Buffer, value: Value, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]
     ) -> None:
         """The caller's array into the arena, through a chain of elementwise operators, into the target's layout."""
         channels, rows, columns = extent(value)
-        if value.type.rank == 2:  # a row of numbers is the same in every layout
-            channels, rows, columns = 1, 1, channels
-        planar = target.layout.block == 1 or value.type.rank == 2
-        if not planar and source.element == 4 and not epilogue.links:
+        flat = rows == columns == 1 and target.is_solid  # a row of numbers is the same in every layout
+        if flat:
+            channels, columns = 1, channels
+        planar = target.layout.block == 1 or flat
+        if not planar and source.dtype == "f32" and not epilogue.links:
             return self.copy(source, target, channels)
         image = target if planar else Buffer(f"{value.name} planar", channels, rows, columns, Layout(1))
         words: dict[str, Word] = {
@@ -263,15 +285,15 @@ class Planner:
             "channels": channels, "rows": rows, "columns": columns,
             "output_plane": image.plane_bytes, "output_row": image.row_bytes, **tables,
         }  # fmt: skip
-        self.step(Image("u8" if source.element == 1 else "f32", epilogue), words, [source], [image])
+        self.step(Image("u8" if source.dtype == "u8" else "f32", epilogue), words, [source], [image])
         if not planar:
             self.copy(image, target, channels)
 
 
 def extent(value: Value) -> tuple[int, int, int]:
-    """Channels, height and width of one image; a row of features is channels of one pixel."""
-    known = value.type.known
-    return (known[0], known[1], known[2]) if len(known) == 3 else (known[0], 1, 1)
+    """Channels, height and width of one image; axes that a value lacks are 1: features are channels of one pixel."""
+    channels, height, width = (*value.type.known, 1, 1, 1)[:3]
+    return channels, height, width
 
 
 Lowering: TypeAlias = Callable[[Planner, Region], None]
@@ -286,7 +308,7 @@ def plan(graph: Graph, schedule: Schedule, lowerings: Mapping[str, Lowering]) ->
             lowerings[schedule.choices[node.name].algorithm](planner, Region.of(graph, node))
     for index, (name, value) in enumerate(graph.outputs.items()):
         source, target = planner.operand(value), planner.port("output", index, Value(name, value.type))
-        if value.type.rank == 2:
+        if extent(value)[1:] == (1, 1) and source.is_solid and value.type.dtype == "f32":
             planner.load_image(source, value, target, Epilogue(), {})
         else:
             planner.copy(source, target, source.channels)

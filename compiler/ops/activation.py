@@ -1,8 +1,4 @@
-"""Activations: elementwise, one value in, one value out.
-
-Each stands twice: `reference` is the formula of its docstring, `scalar` the same in words whose rounding stays small
-at both ends. NaN stays NaN, as in PyTorch.
-"""
+"""Activations: elementwise, one value in, one value out. NaN stays NaN, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -15,6 +11,9 @@ from ..ir.kinds import real
 from ..ir.operator import Array, ParamSpec, Scalar, attr, operator
 from ..ir.types import Type
 from .rules import Elementwise
+
+# Each stands twice: `reference` is the formula of its docstring, `scalar` the same in words whose rounding stays small
+# at both ends.
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 

@@ -129,7 +129,7 @@ class Conv(Operator):
     pad: Sides = attr(sides, "zero rim", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)
-    bias: bool = attr(flag, "add a learned constant to each channel", default=UNLESS_LITERAL)
+    bias: bool = attr(flag, "add a learned constant to each channel; not to literal kernels", default=UNLESS_LITERAL)
     weight: Any = attr(optional_literal, "literal, frozen kernels instead of learned ones", default=None)
 
     def window(self, x: Type) -> Window:
@@ -231,8 +231,9 @@ class ConvTranspose(Operator):
     """Each input pixel stamps its multiple of the kernel onto the output: the gradient of a convolution.
 
     out[n, o, y*s - p + v*d, x*s - p + u*d] += in[n, i, y, x] * w[i, o, v, u], beginning with b[o]
-    (Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv 1603.07285). The pad is cut off the output; `output_pad` adds
-    to its end. `same` gives input * stride pixels.
+    (Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv 1603.07285).
+
+    The pad is cut off the output; `output_pad` adds to its end. `same` gives input * stride pixels.
     """
 
     channels: int = attr(whole, "number of output channels", at_least=1)
@@ -243,12 +244,6 @@ class ConvTranspose(Operator):
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)
     bias: bool = attr(flag, "add a learned constant to each channel", default=True)
-
-    @property
-    def sides(self) -> tuple[int, int, int, int]:
-        """The pad, once all sizes are known."""
-        top, left, bottom, right = ints(self.pad)
-        return top, left, bottom, right
 
     @property
     def reach(self) -> Pair:

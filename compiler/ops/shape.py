@@ -215,7 +215,7 @@ class Pad(Operator):
         (x,) = types
         want_image(self, x)
         want_real(self, x)
-        top, left, bottom, right = self._rim
+        top, left, bottom, right = self.rim
         if self.mode == "reflect":
             for name, size, rim in (("height", x.height, max(top, bottom)), ("width", x.width, max(left, right))):
                 if rim >= size:
@@ -225,13 +225,13 @@ class Pad(Operator):
         return x.with_shape(x.channels, x.height + top + bottom, x.width + left + right)
 
     @property
-    def _rim(self) -> tuple[int, int, int, int]:
+    def rim(self) -> tuple[int, int, int, int]:
         if isinstance(self.size, str):
             raise Refusal("E0303", "pad wants a number, (h, w) or (top, left, bottom, right), got same")
         return self.size
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
-        top, left, bottom, right = self._rim
+        top, left, bottom, right = self.rim
         rims = ((0, 0), (0, 0), (top, bottom), (left, right))
         mode = {"zero": "constant", "reflect": "reflect", "edge": "edge"}[self.mode]
         return np.pad(arrays[0], rims, mode)  # type: ignore[call-overload]

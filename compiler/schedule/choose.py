@@ -8,10 +8,11 @@ from ...runtime.errors import TargetError
 from ..ir.graph import Graph, Node, Value
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
-from ..ops.conv import Conv, Depthwise, Window
+from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
 from .cost import best_tile
+from .phases import phases, rim_of_phases
 from .schedule import Choice, Layout, Place, Schedule, Sides
 from .target import Target
 
@@ -20,10 +21,16 @@ _PLAIN = {
     "global_avgpool": "pool", "global_maxpool": "pool",
     "softmax": "softmax", "log_softmax": "softmax", "lrn": "lrn",
     "flatten": "reshape", "reshape": "reshape", "identity": "reshape", "dropout": "reshape",
-    "concat": "concat", "slice": "slice", "split": "slice",
+    "instancenorm": "normalize", "groupnorm": "normalize", "layernorm": "normalize",
+    "sum": "reduce", "mean": "reduce", "argmax": "reduce", "resize": "resize", "upsample": "resize",
+    "transpose": "move", "pad": "move", "crop": "move", "pixel_shuffle": "move", "channel_shuffle": "move",
 }  # fmt: skip
-ANCHORS = frozenset({"conv", "depthwise", "dense", *_PLAIN})  # operators with kernels of their own
-ALGORITHMS = ("direct", "gather", "depthwise", "dense", "image", "map", *dict.fromkeys(_PLAIN.values()))
+_ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
+ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
+ALGORITHMS = (
+    "direct", "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
+    *dict.fromkeys(_PLAIN.values()), *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
+)  # fmt: skip
 
 
 def choose(graph: Graph, target: Target) -> Schedule:
@@ -58,7 +65,20 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
     if op.name == "dense":
         vectors = -(-out.known[0] // target.lanes)
         return Choice("dense", 1, max(v for v in range(1, 5) if vectors % v == 0))
+    if isinstance(op, ConvTranspose):
+        return _transposed(op, region, target)
+    if isinstance(op, Concat | Slice | Split):
+        return Choice(_ALONG[op.name][op.axis != 1])
     return Choice(_PLAIN[op.name])
+
+
+def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
+    inside, outside = region.operands[0].type.known[0] // op.groups, op.channels // op.groups
+    if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
+        return Choice("transposed gather")
+    _, height, width = region.node.output.type.known
+    columns = min(phase.count for phase in phases(op, height, width)[1])
+    return Choice("transposed", *best_tile(columns, -(-outside // target.lanes), target))
 
 
 def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
@@ -86,21 +106,14 @@ def _require_supported(graph: Graph, region: Region, target: Target) -> None:
         constant = isinstance(graph.producer(value).op, Parameter)
         if constant and value in region.operands:
             raise _refusal(region.node, f"`{name}` of parameters alone")
-        if value.type.rank not in (2, 4) and not constant:
+        if value.type.rank > 4:
             raise _refusal(region.node, f"`{name}` on {value.type}")
-        if value.type.dtype == "i64" or (value in region.node.outputs and value.type.dtype != "f32"):
+        if value.type.dtype == "i64" and value not in region.node.outputs:
             raise _refusal(region.node, f"`{name}` with {value.type.dtype}")
-    if getattr(node.op, "axis", 1) != 1:
-        raise _refusal(region.node, f"`{name}` along axis {getattr(node.op, 'axis', 1)}")
     if isinstance(node.op, Lrn) and node.op.size > 2 * target.lanes:
         raise _refusal(region.node, f"`{name}` over {node.op.size} channels on {target.name}")
-    tensors = [value for value in region.extras if not isinstance(graph.producer(value).op, Parameter)]
-    out = region.node.output.type
-    for value in tensors:
-        if value.type.known != out.known and any(size != 1 for size in value.type.known[1:]):
-            raise _refusal(region.node, f"`{name}` of {value.type} and {out}")
-    if region.anchor is None and not any(value.type.known == out.known for value in tensors):
-        raise _refusal(region.node, f"`{name}` where every operand is broadcast")
+    if region.anchor is None and all(isinstance(graph.producer(value).op, Parameter) for value in region.extras):
+        raise _refusal(region.node, f"`{name}` of parameters alone")
 
 
 def _require_given(graph: Graph, value: Value) -> None:
@@ -108,7 +121,7 @@ def _require_given(graph: Graph, value: Value) -> None:
     producer = graph.producer(value)
     if isinstance(producer.op, Parameter):
         raise _refusal(producer, "parameters as outputs")
-    if isinstance(producer.op, Input) and (value.type.dtype != "f32" or value.type.rank not in (2, 4)):
+    if isinstance(producer.op, Input) and (value.type.dtype == "i64" or value.type.rank > 4):
         raise _refusal(producer, f"{value.type} handed through")
 
 
@@ -122,7 +135,7 @@ def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]
     """Which values live inside others: what a concatenation joins, and what a slice or split takes."""
     places: dict[str, Place] = {}
     for region in reversed(regions):
-        if region.anchor is None or not isinstance(region.anchor.op, Concat):
+        if region.anchor is None or not isinstance(region.anchor.op, Concat) or region.anchor.op.axis != 1:
             continue
         first, output = 0, region.node.output.name
         for value in region.operands:
@@ -131,21 +144,21 @@ def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]
                 places[value.name] = Place(base.root, base.first + first // lanes)
             first += value.type.known[0]
     for region in regions:
-        if region.anchor is not None and isinstance(region.anchor.op, Slice | Split):
+        if region.anchor is not None and isinstance(region.anchor.op, Slice | Split) and region.anchor.op.axis == 1:
             (source,) = region.operands
             base = places.get(source.name, Place(source.name, 0))
-            for value, first in zip(region.node.outputs, first_channels(region.anchor), strict=True):
+            for value, first in zip(region.node.outputs, first_indices(region.anchor, 1), strict=True):
                 if first % lanes == 0 and value.name not in places and not isinstance(graph.producer(source).op, Input):
                     places[value.name] = Place(base.root, base.first + first // lanes)
     return places
 
 
-def first_channels(node: Node) -> Iterator[int]:
-    """Where each output of a slice or split begins."""
+def first_indices(node: Node, axis: int) -> Iterator[int]:
+    """Where each output of a slice or split along an axis begins."""
     first = node.op.start if isinstance(node.op, Slice) else 0
     for value in node.outputs:
         yield first
-        first += value.type.known[0]
+        first += value.type.known[axis - 1]
 
 
 def _writes(graph: Graph, value: Value, operands: tuple[Value, ...]) -> bool:
@@ -163,10 +176,14 @@ def _rims(regions: list[Region], places: dict[str, Place]) -> dict[str, Sides]:
     """By root: the rim that its widest reader wants."""
     rims: dict[str, Sides] = {}
     for region in regions:
-        if region.anchor is None or not isinstance(region.anchor.op, Conv | Depthwise):
+        if region.anchor is None or not isinstance(region.anchor.op, Conv | Depthwise | ConvTranspose):
             continue
-        root = _root(places, region.operands[0].name)
-        want = rim_of(region.anchor.op.window(region.operands[0].type), region.operands[0], region.anchor.output)
+        x, y = region.operands[0], region.anchor.output
+        root, op = _root(places, x.name), region.anchor.op
+        if isinstance(op, ConvTranspose):
+            want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
+        else:
+            want = rim_of(op.window(x.type), x, y)
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ..emit import Emitter, Int
+
+_BYTES = {"f32": 4, "u8": 1, "i64": 8}
 
 
 @dataclass(frozen=True)
 class Copy:
     """Moves channels between planar and blocked tensors, at any offset. Its two sides are told apart by their lanes:
-    1 for planar, a register's worth for blocked; neighbours in a row are that many floats apart."""
+    1 for planar, a register's worth for blocked; neighbours in a row are that many numbers apart. What the caller gets
+    may be of another type: in the arena every number is a float."""
 
     source_lanes: int
     target_lanes: int
+    dtype: Literal["f32", "u8", "i64"] = "f32"
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -32,7 +37,15 @@ class Copy:
                 target = self._row(e, a, "output", self.target_lanes, channel, row)
                 with e.loop("column", a["columns"]) as x:
                     value = e.load_float(e.at(source, e.mul_int(x, 4 * self.source_lanes)))
-                    e.store_float(value, e.at(target, e.mul_int(x, 4 * self.target_lanes)))
+                    self._store(e, value, e.at(target, e.mul_int(x, _BYTES[self.dtype] * self.target_lanes)))
+
+    def _store(self, e: Emitter, value: str, where: str) -> None:
+        if self.dtype == "f32":
+            e.store_float(value, where)
+        elif self.dtype == "u8":
+            e.do(f"store i8 {e.set(f'fptoui float {value} to i8')}, ptr {where}, align 1")
+        else:
+            e.do(f"store i64 {e.set(f'fptosi float {value} to i64')}, ptr {where}, align 8")
 
     def _row(self, e: Emitter, a: dict[str, str], side: str, lanes: int, channel: Int, row: Int) -> str:
         channel = e.add_int(channel, a[f"{side}_first"])

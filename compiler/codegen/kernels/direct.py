@@ -16,7 +16,8 @@ from .epilogue import Epilogue, Tail
 
 @dataclass(frozen=True)
 class Direct:
-    """`pixels` x `vectors` outputs at a time; `step` input pixels between neighbouring outputs of a row.
+    """`pixels` x `vectors` outputs at a time; `step` input pixels between neighbouring outputs of a row, which lie
+    `spread` pixels apart (a transposed convolution makes every other one).
 
     Work is counted in units of one output row of one group.
     """
@@ -27,6 +28,7 @@ class Direct:
     pointwise: bool
     planar: bool
     epilogue: Epilogue
+    spread: int = 1
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -58,16 +60,16 @@ class Direct:
                 first = e.mul_int(group.value, vectors)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
                 target = e.at(target, e.mul_int(row.value, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, first, row.value)
+                tail = Tail(e, self.epilogue, a, first, row.value, self.spread)
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self.step * (4 if self.planar else size)))
                     sums = self._tile(e, a, here, weights)
                     for v in range(vectors):
                         block = tail.block(v, x)
-                        out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), e.mul_int(x, size))
+                        out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), e.mul_int(x, size * self.spread))
                         for p in range(pixels):
-                            e.store(block.finish(sums[p][v].value, p), out, p * size)
+                            e.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
                 row.value = e.choose(wrap, "i64", 0, row.value)

@@ -53,10 +53,10 @@ class Epilogue:
 
 
 class Tail:
-    """The epilogue along one output row, for channel blocks counted from `first`."""
+    """The epilogue along one output row, for channel blocks counted from `first`; its pixels are `spread` apart."""
 
-    def __init__(self, e: Emitter, epilogue: Epilogue, a: Mapping[str, str], first: Int, row: Int):
-        self.e, self.epilogue, self.a = e, epilogue, a
+    def __init__(self, e: Emitter, epilogue: Epilogue, a: Mapping[str, str], first: Int, row: Int, spread: int = 1):
+        self.e, self.epilogue, self.a, self.pitch = e, epilogue, a, spread * e.target.vector_bytes
         self._tables = e.at(a["tables"], e.mul_int(first, self._tables_pitch)) if epilogue.tables else ""
         self._extras = []
         for i, kind in enumerate(epilogue.extras):
@@ -76,10 +76,10 @@ class Tail:
         for i, kind in enumerate(self.epilogue.extras):
             plane = e.at(self._extras[i], e.mul_int(self.a[f"extra{i}_plane"], number))
             if kind == "tensor":
-                extras.append(e.at(plane, e.mul_int(x, size)))
+                extras.append(e.at(plane, e.mul_int(x, self.pitch)))
             else:
                 extras.append(e.load(plane) if kind == "channel" else e.splat(e.load_float(plane)))
-        return Block(e, self.epilogue, tables, extras)
+        return Block(e, self.epilogue, self.pitch, tables, extras)
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Block:
 
     e: Emitter
     epilogue: Epilogue
+    pitch: int
     tables: list[str]
     extras: list[str]
 
@@ -105,4 +106,4 @@ class Block:
         extra = self.extras[operand.index]
         if self.epilogue.extras[operand.index] != "tensor":
             return extra
-        return self.e.load(extra, pixel * self.e.target.vector_bytes)
+        return self.e.load(extra, pixel * self.pitch)

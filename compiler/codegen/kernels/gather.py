@@ -15,6 +15,7 @@ class Gather:
     for none in particular."""
 
     epilogue: Epilogue
+    spread: int = 1
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ class Gather:
                 offsets = e.at(a["offsets"], e.mul_int(e.mul_int(block, a["channels"]), 8 * e.lanes))
                 source = e.at(a["input"], e.mul_int(row, a["input_row"]))
                 target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, block, row)
+                tail = Tail(e, self.epilogue, a, block, row, self.spread)
                 with e.loop("column", a["columns"]) as x:
                     total, w = Var(e.vector, "zeroinitializer"), Var("ptr", weights)
                     here = e.at(source, e.mul_int(x, a["input_column"]))
@@ -49,4 +50,4 @@ class Gather:
                         with e.loop("channel", a["channels"], vary=[where, w, total]):
                             total.value = e.fma(e.load(w.value), e.gather(tap, where.value), total.value)
                             w.value, where.value = e.at(w.value, size), e.at(where.value, 8 * e.lanes)
-                    e.store(tail.block(0, x).finish(total.value, 0), e.at(target, e.mul_int(x, size)))
+                    e.store(tail.block(0, x).finish(total.value, 0), e.at(target, e.mul_int(x, size * self.spread)))

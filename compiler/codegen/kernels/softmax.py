@@ -11,43 +11,41 @@ from ..emit import Emitter, Int, Var
 
 @dataclass(frozen=True)
 class Softmax:
-    """Over `channels` numbers that are `plane` bytes apart, for each of `positions` neighbours; the largest number is
-    taken off first, so that nothing overflows. A vector runs along the positions, or along the channels where there is
-    but one position (`across`)."""
+    """Over `count` numbers that are `distance` bytes apart, for each of `outer` x `inner` positions; the largest number
+    is taken off first, so that nothing overflows. A vector runs along the inner positions, or along the numbers where
+    there is but one inner position (`across`)."""
 
     log: bool
     across: bool
 
-    arguments = ("@input", "@output", "channels", "positions", "plane")
+    arguments = ("@input", "@output", "outer", "inner", "count", "distance", "pitch")  # pitch: from outer to outer
 
     def emit(self, e: Emitter, name: str) -> None:
         with e.kernel(name, self.arguments) as a:
-            if self.across:
-                lo, hi = e.share(1)
-                with e.loop("unit", hi, start=lo):
-                    self._along(e, a, a["input"], a["output"], a["channels"])
-            else:
-                lo, hi = e.share(e.div_int(e.add_int(a["positions"], e.lanes - 1), e.lanes))
-                with e.loop("unit", hi, start=lo) as unit:
-                    x = e.mul_int(unit, e.lanes)
-                    here = e.mul_int(x, 4)
-                    mask = e.mask(e.min_int(e.sub_int(a["positions"], x), e.lanes))
-                    self._down(e, a, e.at(a["input"], here), e.at(a["output"], here), mask)
+            lo, hi = e.share(a["outer"])
+            with e.loop("outer", hi, start=lo) as outer:
+                source, target = (e.at(a[side], e.mul_int(outer, a["pitch"])) for side in ("input", "output"))
+                if self.across:
+                    self._along(e, source, target, a["count"])
+                else:
+                    with e.loop("inner", a["inner"], step=e.lanes) as x:
+                        here, mask = e.mul_int(x, 4), e.mask(e.min_int(e.sub_int(a["inner"], x), e.lanes))
+                        self._down(e, a, e.at(source, here), e.at(target, here), mask)
 
     def _down(self, e: Emitter, a: dict[str, str], source: str, target: str, mask: str) -> None:
         """Each lane a position of its own."""
         words = Arithmetic(e)
         top, total = Var(e.vector, e.constant(float("-inf"))), Var(e.vector, "zeroinitializer")
-        with e.walk(source, [("max", a["channels"], a["plane"])], [top]) as at:
+        with e.walk(source, [("max", a["count"], a["distance"])], [top]) as at:
             top.value = _larger(e, top.value, e.load_masked(at, mask))
-        with e.walk(source, [("sum", a["channels"], a["plane"])], [total]) as at:
+        with e.walk(source, [("sum", a["count"], a["distance"])], [total]) as at:
             total.value = words.add(total.value, words.exp(words.sub(e.load_masked(at, mask), top.value)))
         result = self._result(words, top.value, total.value)
-        with e.loop("write", a["channels"]) as c:
-            offset = e.mul_int(c, a["plane"])
+        with e.loop("write", a["count"]) as c:
+            offset = e.mul_int(c, a["distance"])
             e.store_masked(result(e.load_masked(e.at(source, offset), mask)), e.at(target, offset), mask)
 
-    def _along(self, e: Emitter, a: dict[str, str], source: str, target: str, count: Int) -> None:
+    def _along(self, e: Emitter, source: str, target: str, count: Int) -> None:
         """The lanes together are one position."""
         words = Arithmetic(e)
         lowest = float("-inf")

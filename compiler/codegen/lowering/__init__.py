@@ -6,9 +6,13 @@ from ..program import Lowering
 from .conv import lower_depthwise, lower_direct, lower_gather
 from .dense import lower_dense
 from .elementwise import lower_image, lower_map
-from .norm import lower_lrn, lower_softmax
+from .move import lower_cut, lower_join, lower_move
+from .norm import lower_lrn, lower_normalize, lower_softmax
 from .pool import lower_pool
+from .reduce import lower_reduce
+from .resize import lower_resize
 from .shape import lower_concat, lower_reshape, lower_slice
+from .transposed import lower_transposed
 
 LOWERINGS: dict[str, Lowering] = {
     "direct": lower_direct,
@@ -20,6 +24,14 @@ LOWERINGS: dict[str, Lowering] = {
     "pool": lower_pool,
     "softmax": lower_softmax,
     "lrn": lower_lrn,
+    "normalize": lower_normalize,
+    "reduce": lower_reduce,
+    "resize": lower_resize,
+    "transposed": lower_transposed,
+    "transposed gather": lower_transposed,
+    "move": lower_move,
+    "join": lower_join,
+    "cut": lower_cut,
     "reshape": lower_reshape,
     "concat": lower_concat,
     "slice": lower_slice,

@@ -7,6 +7,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
+from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import epilogue, param
@@ -14,18 +15,26 @@ from .epilogue import epilogue, param
 
 def lower_direct(planner: Planner, region: Region) -> None:
     op, window, x, weight, bias = _parts(planner, region)
-    choice, lanes = planner.schedule.choices[region.node.name], planner.lanes
+    choice = planner.schedule.choices[region.node.name]
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
     planar, pointwise = x.layout.block == 1, op.kernel == (1, 1)
     kernel = direct.Direct(choice.pixels, choice.vectors, op.stride[1], pointwise, planar, tail)
-    groups, inside = getattr(op, "groups", 1), weight.shape[1]
+    words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
+    words["rows"] = 1 if choice.merged else y.height
+    words["columns"] = y.height * y.width if choice.merged else y.width
+    planner.step(kernel, words, [x, *reads], [y])
+
+
+def direct_words(
+    planner: Planner, region: Region, weight: Array, groups: int, x: Buffer, choice: Choice
+) -> dict[str, Word]:
+    """The weights of a direct convolution, and how its tiles walk over channels."""
+    lanes, planar, inside = planner.lanes, x.layout.block == 1, weight.shape[1]
     each = -(-len(weight) // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
-    words |= _walk(x, y, window) | {
+    return {
         "weights": planner.constant(f"{region.node.name} weights", pack_direct(weight, lanes, choice.vectors, planar)),
         "groups": groups * each,
-        "rows": 1 if choice.merged else y.height,
-        "columns": y.height * y.width if choice.merged else y.width,
         "parts_groups": each,
         "parts_plane": x.plane_bytes * (inside // lanes) if groups > 1 else 0,
         "blocks": inside if planar else inside // lanes,
@@ -33,7 +42,6 @@ def lower_direct(planner: Planner, region: Region) -> None:
         "input_plane": x.plane_bytes,
         "weights_group": 4 * choice.vectors * lanes * weight[0].size,
     }
-    planner.step(kernel, words, [x, *reads], [y])
 
 
 def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Array:
@@ -42,10 +50,10 @@ def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Array:
     size = vectors * lanes
     padded = np.zeros((-(-out // size) * size, *weight.shape[1:]), np.float32)
     padded[:out] = weight
-    grouped = padded.reshape(-1, size, *weight.shape[1:])
+    grouped = padded.reshape(len(padded) // size, size, *weight.shape[1:])
     block = 1 if planar else lanes
     parts = [grouped[:, :, i : i + block].transpose(0, 3, 4, 2, 1) for i in range(0, inside, block)]
-    return np.concatenate([part.reshape(len(grouped), -1) for part in parts], axis=1)
+    return np.concatenate([part.reshape(len(grouped), part[0].size) for part in parts], axis=1)
 
 
 def lower_depthwise(planner: Planner, region: Region) -> None:
@@ -76,17 +84,23 @@ def lower_gather(planner: Planner, region: Region) -> None:
     assert isinstance(op, Conv)
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
-    offsets = group_offsets(op, weight.shape[1], x, planner.lanes)
-    words |= _walk(x, y, window) | {
+    words |= _walk(x, y, window) | gather_words(planner, region, weight, op.groups, x, op.stride[1])
+    words |= {"rows": y.height, "columns": y.width}
+    planner.step(gather.Gather(tail), words, [x, *reads], [y])
+
+
+def gather_words(
+    planner: Planner, region: Region, weight: Array, groups: int, x: Buffer, stride: int
+) -> dict[str, Word]:
+    """The weights of a gathering convolution, and where its lanes find their channels."""
+    offsets = group_offsets(weight, groups, x, planner.lanes)
+    return {
         "weights": planner.constant(f"{region.node.name} weights", pack_gather(weight, planner.lanes)),
         "offsets": planner.constant(f"{region.node.name} offsets", offsets),
-        "blocks": y.blocks,
-        "rows": y.height,
-        "columns": y.width,
+        "blocks": -(-len(weight) // planner.lanes),
         "channels": weight.shape[1],
-        "input_column": op.stride[1] * x.pixel_bytes,
+        "input_column": stride * x.pixel_bytes,
     }
-    planner.step(gather.Gather(tail), words, [x, *reads], [y])
 
 
 def pack_gather(weight: Array, lanes: int) -> Array:
@@ -97,10 +111,11 @@ def pack_gather(weight: Array, lanes: int) -> Array:
     return padded.reshape(blocks, lanes, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
 
 
-def group_offsets(op: Conv, inside: int, x: Buffer, lanes: int) -> Array:
+def group_offsets(weight: Array, groups: int, x: Buffer, lanes: int) -> Array:
     """`[block][in of the group][lane]`: bytes to the channel that an output lane needs; past the end, the first."""
-    out = np.arange(-(-op.channels // lanes) * lanes)
-    group = np.where(out < op.channels, out // (op.channels // op.groups), 0)
+    channels, inside = weight.shape[:2]
+    out = np.arange(-(-channels // lanes) * lanes)
+    group = np.where(out < channels, out // (channels // groups), 0)
     channel = group[:, None] * inside + np.arange(inside)
     offset = channel // lanes * x.plane_bytes + channel % lanes * 4
     return offset.reshape(-1, lanes, inside).transpose(0, 2, 1).astype(np.int64)

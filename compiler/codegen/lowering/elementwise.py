@@ -7,16 +7,21 @@ import numpy as np
 from ...ir.graph import Value
 from ...ir.region import Region
 from ...ir.structure import Parameter
+from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Address, Planner, Word, extent
+from ..program import Address, Buffer, Planner, Word, extent
 from .epilogue import chain, epilogue
+from .move import broadcast
 
 
 def lower_map(planner: Planner, region: Region) -> None:
     base = _base(planner, region)
     tail, words, reads = epilogue(planner, region, base)
     x, y = planner.operand(base), planner.result(region.node.output)
+    if extent(base) != extent(region.node.output):
+        x = Buffer(f"{base.name} repeated", y.channels, y.height, y.width, Layout(planner.lanes))
+        broadcast(planner, planner.operand(base), x)
     step: dict[str, Word] = {
         "input": Address(x), "output": Address(y),
         "blocks": y.blocks, "rows": y.height, "columns": y.width,
@@ -27,9 +32,9 @@ def lower_map(planner: Planner, region: Region) -> None:
 
 
 def _base(planner: Planner, region: Region) -> Value:
-    """The first operand of the output's shape; the others may be broadcast to it."""
-    tensors = (v for v in region.extras if not isinstance(planner.graph.producer(v).op, Parameter))
-    return next(value for value in tensors if extent(value) == extent(region.node.output))
+    """The first operand of the output's shape, or else the first; the others are broadcast to it."""
+    tensors = [v for v in region.extras if not isinstance(planner.graph.producer(v).op, Parameter)]
+    return next((value for value in tensors if extent(value) == extent(region.node.output)), tensors[0])
 
 
 def lower_image(planner: Planner, region: Region) -> None:

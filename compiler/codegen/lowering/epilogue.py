@@ -10,8 +10,10 @@ from ...ir.graph import Node, Value
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ir.structure import Parameter
+from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue, Extra, Link, Operand
 from ..program import Address, Buffer, Planner, Word, extent
+from .move import broadcast
 
 
 def param(planner: Planner, node: Node, role: str) -> Array:
@@ -72,13 +74,18 @@ def _extra(planner: Planner, value: Value, output: Value) -> tuple[Extra, Word, 
     producer, (channels, height, width) = planner.graph.producer(value), extent(output)
     if isinstance(producer.op, Parameter):
         data = param(planner, producer, "value")
-        data = data.reshape((1,) * (4 - data.ndim) + data.shape)[0] if output.type.rank == 4 else data.reshape(-1, 1, 1)
+        own = data.shape[max(0, data.ndim - output.type.rank + 1) :]  # without a batch of 1, if it has one
+        data = data.reshape((1,) * (output.type.rank - 1 - len(own)) + own + (1,) * (4 - output.type.rank))
         flat = data.shape[1:] == (1, 1)
         full = np.broadcast_to(data, (channels, 1, 1) if flat else (channels, height, width))
         packed = pack_blocks(full, planner.lanes)
         plane, row = packed[0].nbytes, packed[0, 0].nbytes
         return "channel" if flat else "tensor", planner.constant(value.name, packed), plane, row, None
     buffer, (c, h, w) = planner.operand(value), extent(value)
+    if (c, h, w) != (channels, height, width) and (h, w) != (1, 1):
+        source, buffer = buffer, Buffer(f"{value.name} repeated", channels, height, width, Layout(planner.lanes))
+        broadcast(planner, source, buffer)
+        (c, h, w) = (channels, height, width)
     if (c, h, w) == (channels, height, width):
         return "tensor", Address(buffer), buffer.plane_bytes, buffer.row_bytes, buffer
     return ("number", Address(buffer), 0, 0, buffer) if c == 1 else (

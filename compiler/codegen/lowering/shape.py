@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir.graph import Value
 from ...ir.region import Region
-from ...schedule.choose import first_channels
+from ...schedule.choose import first_indices
 from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
@@ -36,7 +36,7 @@ def lower_slice(planner: Planner, region: Region) -> None:
     node = region.anchor
     assert node is not None
     source = planner.operand(region.operands[0])
-    for value, first in zip(region.node.outputs, first_channels(node), strict=True):
+    for value, first in zip(region.node.outputs, first_indices(node, 1), strict=True):
         if value.name in planner.schedule.places:
             planner.buffer(value)
         else:
@@ -49,24 +49,16 @@ def lower_reshape(planner: Planner, region: Region) -> None:
     source = planner.operand(value)
     if value.type == output.type:
         return _same(planner, source, planner.result(output))
-    in_order = (source.height, source.width) == (1, 1) and source.is_solid
-    if output.type.rank == 2 and in_order:
+    if output.type.rank == 2 and (source.height, source.width) == (1, 1) and source.is_solid:
         lies = Buffer(output.name, *extent(output), Layout(planner.lanes), source.storage, source.first)
         return planner.alias(output, lies)
-    if output.type.rank == 2:
-        row = _under(planner.result(output), source.channels, source.height, source.width)
-        return planner.copy(source, row, source.channels)
-    if not in_order or source.first:
-        rows = Buffer(f"{value.name} planar", source.channels, source.height, source.width, Layout(1))
-        planner.copy(source, rows, source.channels)
-        source = rows
-    image = planner.result(output)
-    planner.copy(_under(source, image.channels, image.height, image.width), image, image.channels)
-
-
-def _under(buffer: Buffer, channels: int, height: int, width: int) -> Buffer:
-    """The same numbers as a planar image of other sizes."""
-    return Buffer(f"{buffer.name} planar", channels, height, width, Layout(1), buffer.storage)
+    target = planner.result(output)
+    if (target.height, target.width) == (1, 1) and target.is_solid:
+        return planner.copy(
+            source, planner.under(target, source.channels, source.height, source.width), source.channels
+        )
+    flat = planner.planar(source)
+    planner.copy(planner.under(flat, target.channels, target.height, target.width), target, target.channels)
 
 
 def _same(planner: Planner, x: Buffer, y: Buffer) -> None:

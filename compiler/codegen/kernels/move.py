@@ -1,0 +1,35 @@
+"""Numbers that only change places: every output is one input, or zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..emit import Emitter
+
+
+@dataclass(frozen=True)
+class Move:
+    """Three nested counts, each with two tables of byte offsets, one into the input and one into the output; a number's
+    address is the sum of its three. An offset below zero in the input's tables makes the sum negative: a zero comes
+    from nowhere. One kernel transposes, pads, crops, shuffles and joins, in any layout."""
+
+    arguments = (
+        "@input", "@output",
+        "planes", "rows", "columns",
+        "@from_plane", "@from_row", "@from_column", "@to_plane", "@to_row", "@to_column",
+    )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.mul_int(a["planes"], a["rows"]))
+            with e.loop("unit", hi, start=lo) as unit:
+                plane = e.div_int(unit, a["rows"])
+                row = e.sub_int(unit, e.mul_int(plane, a["rows"]))
+                source = e.add_int(e.load_int(a["from_plane"], plane), e.load_int(a["from_row"], row))
+                target = e.add_int(e.load_int(a["to_plane"], plane), e.load_int(a["to_row"], row))
+                with e.loop("column", a["columns"]) as x:
+                    where = e.add_int(source, e.load_int(a["from_column"], x))
+                    there = e.compare("sge", where, 0)
+                    value = e.load_float(e.at(a["input"], e.choose(there, "i64", where, 0)))
+                    value = e.choose(there, "float", value, "0.0")
+                    e.store_float(value, e.at(a["output"], e.add_int(target, e.load_int(a["to_column"], x))))

@@ -1,0 +1,91 @@
+"""Normalisations that measure what they divide by: by group of channels, or by position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..arithmetic import Arithmetic
+from ..emit import Emitter, Int, Var
+
+_Chunks = Callable[[str], tuple[str, str]]  # a count to an address and a mask
+
+
+@dataclass(frozen=True)
+class GroupNorm:
+    """Planar images: each of `groups` runs of `size` numbers is brought to mean 0 and variance 1, in two passes for
+    accuracy; then each of its `channels` of `plane` numbers is scaled and shifted by its own."""
+
+    eps: float
+
+    arguments = ("@input", "@output", "@scale", "@shift", "groups", "channels", "plane", "size")
+
+    def emit(self, e: Emitter, name: str) -> None:
+        words = Arithmetic(e)
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(a["groups"])
+            with e.loop("group", hi, start=lo) as group:
+                start = e.mul_int(e.mul_int(group, a["size"]), 4)
+                source, target = e.at(a["input"], start), e.at(a["output"], start)
+                count = e.splat(e.set(f"sitofp i64 {a['size']} to float"))
+                mean = words.div(self._sum(e, source, a["size"], lambda x: x), count)
+
+                def square(x: str, mean: str = mean) -> str:
+                    away = words.sub(x, mean)
+                    return words.mul(away, away)
+
+                variance = words.div(self._sum(e, source, a["size"], square), count)
+                spread = words.div(1.0, words.sqrt(words.add(variance, self.eps)))
+                with e.loop("channel", a["channels"]) as c:
+                    number = e.mul_int(e.add_int(e.mul_int(group, a["channels"]), c), 4)
+                    scale = words.mul(e.splat(e.load_float(e.at(a["scale"], number))), spread)
+                    shift = e.splat(e.load_float(e.at(a["shift"], number)))
+                    plane = e.mul_int(e.mul_int(c, a["plane"]), 4)
+                    with e.loop("x", a["plane"], step=e.lanes) as x:
+                        mask = e.mask(e.min_int(e.sub_int(a["plane"], x), e.lanes))
+                        here = e.add_int(plane, e.mul_int(x, 4))
+                        value = words.sub(e.load_masked(e.at(source, here), mask), mean)
+                        e.store_masked(words.fma(value, scale, shift), e.at(target, here), mask)
+
+    def _sum(self, e: Emitter, source: str, size: Int, of: Callable[[str], str]) -> str:
+        """The sum of a function over a run, in every lane."""
+        words, total = Arithmetic(e), Var(e.vector, "zeroinitializer")
+        with e.loop("sum", size, step=e.lanes, vary=[total]) as x:
+            mask = e.mask(e.min_int(e.sub_int(size, x), e.lanes))
+            value = of(e.load_masked(e.at(source, e.mul_int(x, 4)), mask))
+            total.value = words.add(total.value, e.choose_lanes(mask, value, "zeroinitializer"))
+        return e.across(total.value, words.add)
+
+
+@dataclass(frozen=True)
+class LayerNorm:
+    """Planar images: the `channels` numbers at each of `positions`, `plane` bytes apart, are brought to mean 0 and
+    variance 1, then scaled and shifted channel by channel. Each lane is a position."""
+
+    eps: float
+
+    arguments = ("@input", "@output", "@scale", "@shift", "channels", "positions", "plane")
+
+    def emit(self, e: Emitter, name: str) -> None:
+        words = Arithmetic(e)
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(e.div_int(e.add_int(a["positions"], e.lanes - 1), e.lanes))
+            with e.loop("unit", hi, start=lo) as unit:
+                x = e.mul_int(unit, e.lanes)
+                source, target = (e.at(a[side], e.mul_int(x, 4)) for side in ("input", "output"))
+                mask = e.mask(e.min_int(e.sub_int(a["positions"], x), e.lanes))
+                count = e.splat(e.set(f"sitofp i64 {a['channels']} to float"))
+                total, square = Var(e.vector, "zeroinitializer"), Var(e.vector, "zeroinitializer")
+                axis = [("channel", a["channels"], a["plane"])]
+                with e.walk(source, axis, [total]) as at:
+                    total.value = words.add(total.value, e.load_masked(at, mask))
+                mean = words.div(total.value, count)
+                with e.walk(source, axis, [square]) as at:
+                    away = words.sub(e.load_masked(at, mask), mean)
+                    square.value = words.fma(away, away, square.value)
+                spread = words.div(1.0, words.sqrt(words.add(words.div(square.value, count), self.eps)))
+                with e.loop("channel", a["channels"]) as c:
+                    scale, shift = (e.splat(e.load_float(e.at(a[t], e.mul_int(c, 4)))) for t in ("scale", "shift"))
+                    here = e.mul_int(c, a["plane"])
+                    value = words.mul(words.sub(e.load_masked(e.at(source, here), mask), mean), spread)
+                    e.store_masked(words.fma(value, scale, shift), e.at(target, here), mask)

@@ -1,0 +1,92 @@
+"""Operators that put numbers elsewhere, that mix neighbours, and that sum along an axis."""
+
+from typing import Any
+
+import pytest
+from builder import Net, features, image, stage
+from native import every_cpu, hold
+
+CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
+    ((3, 4, 5), "transpose", {"order": [2, 3, 1]}),
+    ((17, 3, 5), "transpose", {"order": [1, 3, 2]}),
+    ((5,), "transpose", {"order": [1]}),
+    ((18, 4, 5), "pad", {"size": (1, 2, 3, 0)}),
+    ((2, 4, 5), "pad", {"size": 3, "mode": "reflect"}),
+    ((33, 2, 2), "pad", {"size": (2, 1), "mode": "edge"}),
+    ((20, 6, 7), "crop", {"h": 3, "w": 4}),
+    ((36, 3, 2), "pixel_shuffle", {"n": 3}),
+    ((34, 3, 2), "channel_shuffle", {"n": 2}),
+    ((17, 6, 5), "slice", {"start": 2, "stop": 5, "axis": 2}),
+    ((5, 3, 9), "slice", {"start": 4, "stop": 8, "axis": 3}),
+    ((5, 6, 3), "split", {"parts": [1, 5], "axis": 2}),
+    ((21, 5, 7), "resize", {"h": 9, "w": 4}),
+    ((3, 5, 7), "resize", {"h": 3, "w": 11, "mode": "bicubic"}),
+    ((3, 5, 7), "resize", {"h": 10, "w": 5, "coords": "align_corners"}),
+    ((3, 5, 7), "resize", {"h": 1, "w": 1, "coords": "asymmetric"}),
+    ((16, 4, 3), "resize", {"h": 7, "w": 5, "mode": "nearest", "coords": "asymmetric"}),
+    ((16, 4, 3), "upsample", {"n": 2}),
+    ((5, 2, 3), "upsample", {"n": 3, "mode": "bilinear"}),
+    ((18, 4, 5), "sum", {"axis": 1}),
+    ((18, 4, 5), "sum", {"axis": 2, "keep": True}),
+    ((3, 4, 21), "mean", {"axis": 3}),
+    ((37,), "sum", {"axis": 1}),
+    ((37,), "mean", {"axis": 1, "keep": True}),
+    ((19, 3, 5), "argmax", {"axis": 1}),
+    ((3, 4, 5), "argmax", {"axis": 3}),
+    ((40,), "argmax", {"axis": 1}),
+    ((3, 4, 5), "softmax", {"axis": 2}),
+    ((3, 4, 21), "softmax", {"axis": 3}),
+    ((3, 4, 5), "log_softmax", {"axis": 3}),
+    ((18, 3, 5), "instancenorm", {}),
+    ((5, 3, 3), "instancenorm", {"affine": False}),
+    ((18, 3, 5), "groupnorm", {"groups": 3}),
+    ((20,), "groupnorm", {"groups": 4}),
+    ((21, 3, 7), "layernorm", {"eps": 1e-6}),
+    ((35,), "layernorm", {}),
+    ((18, 3, 5), "to_u8", {}),
+]
+
+
+@every_cpu
+def test_they_stay_within_the_bound(cpu: str) -> None:
+    net = Net()
+    outputs = []
+    for number, (shape, name, attributes) in enumerate(CASES):
+        x = net.input(f"x_{number}", image(*shape) if len(shape) == 3 else features(*shape))  # type: ignore[arg-type]
+        outputs += net.apply(stage(name, **attributes), x).outputs
+    hold(net.output(*outputs), cpu, batch=2)
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_rows_and_columns_are_joined(axis: int) -> None:
+    net = Net()
+    x, y = net.input("x", image(18, 3, 3)), net.input("y", image(18, 3, 3))
+    joined = net.apply(stage("concat", axis=axis), net.chain(x, stage("relu")), y, x).output
+    hold(net.output(net.chain(joined, stage("conv", channels=3, kernel=3, pad=1))), batch=2)
+
+
+def test_tensors_of_every_shape_are_broadcast() -> None:
+    net = Net()
+    full, plane, row = (
+        net.input(n, image(*s)) for n, s in zip("abc", ((18, 4, 5), (1, 4, 5), (18, 1, 5)), strict=True)
+    )
+    channel, number = net.input("d", image(18, 1, 1)), net.input("e", image(1, 1, 1))
+    sums = [net.apply(stage("add"), full, other).output for other in (plane, row, channel, number)]
+    outer = net.apply(stage("mul"), plane, channel).output
+    bare = net.apply(stage("mul"), row, plane, net.param(1, 1, 5)).output
+    hold(net.output(*sums, net.chain(outer, stage("relu")), bare), batch=2)
+
+
+def test_bytes_are_handed_through_and_worked_on() -> None:
+    net = Net()
+    x = net.input("x", image(3, 4, 5, "u8"))
+    bright = net.chain(x, stage("scale", k=1.5), stage("to_u8"))
+    hold(net.output(x, bright, net.chain(bright, stage("scale", k=2))), batch=2)
+
+
+def test_tensors_of_two_axes_after_the_batch_are_images_of_one_column() -> None:
+    net = Net()
+    x = net.input("x", features(42))
+    y = net.chain(x, stage("reshape", dims=[21, 2]), stage("exp"))
+    sums = [net.chain(y, stage("sum", axis=axis)) for axis in (1, 2)]
+    hold(net.output(y, *sums, net.chain(y, stage("transpose", order=[2, 1]), stage("softmax", axis=2))), batch=2)
