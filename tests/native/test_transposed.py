@@ -5,16 +5,16 @@ from builder import Net, image, stage
 from native import every_cpu, hold
 
 CASES = [
-    ((3, 5, 7), dict(channels=4, kernel=2, stride=2)),
-    ((16, 4, 4), dict(channels=16, kernel=3)),
-    ((17, 5, 3), dict(channels=33, kernel=4, stride=2, pad=1)),
-    ((8, 3, 5), dict(channels=15, kernel=3, stride=2, pad=1, output_pad=1)),
-    ((4, 4, 6), dict(channels=5, kernel=(3, 2), stride=(3, 1), dilation=(2, 3), bias=False)),
-    ((5, 3, 3), dict(channels=3, kernel=2, stride=3, output_pad=(2, 0))),
-    ((6, 4, 4), dict(channels=9, kernel=3, stride=2, groups=3)),
-    ((32, 4, 5), dict(channels=32, kernel=3, stride=2, groups=2, pad="same")),
-    ((2, 1, 1), dict(channels=1, kernel=1)),
-    ((4, 3, 3), dict(channels=4, kernel=5, pad=(3, 0, 1, 2), stride=2, output_pad=1)),
+    ((3, 5, 7), {"channels": 4, "kernel": 2, "stride": 2}),
+    ((16, 4, 4), {"channels": 16, "kernel": 3}),
+    ((17, 5, 3), {"channels": 33, "kernel": 4, "stride": 2, "pad": 1}),
+    ((8, 3, 5), {"channels": 15, "kernel": 3, "stride": 2, "pad": 1, "output_pad": 1}),
+    ((4, 4, 6), {"channels": 5, "kernel": (3, 2), "stride": (3, 1), "dilation": (2, 3), "bias": False}),
+    ((5, 3, 3), {"channels": 3, "kernel": 2, "stride": 3, "output_pad": (2, 0)}),
+    ((6, 4, 4), {"channels": 9, "kernel": 3, "stride": 2, "groups": 3}),
+    ((32, 4, 5), {"channels": 32, "kernel": 3, "stride": 2, "groups": 2, "pad": "same"}),
+    ((2, 1, 1), {"channels": 1, "kernel": 1}),
+    ((4, 3, 3), {"channels": 4, "kernel": 5, "pad": (3, 0, 1, 2), "stride": 2, "output_pad": 1}),
 ]
 
 
