@@ -1,0 +1,70 @@
+"""Writes docs/reference from the records and the grammar: `python docs/generate.py`.
+
+The pages about stages are made as a whole. language.md is written by hand; between `<!-- grammar: pipe named -->` or
+`<!-- graph -->` and `<!-- end -->` stands what is made: rules of the grammar, or the graph of the program above.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import stages
+
+from cnnc.compiler.frontend import parse_text
+from cnnc.compiler.ir.text import show
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "reference"
+GRAMMAR = (ROOT / "grammar" / "cnn.lark").read_text(encoding="utf-8")
+REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph) -->\n).*?(<!-- end -->)", re.DOTALL)
+PROGRAM = re.compile(r"^```cnn\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def pages() -> dict[Path, str]:
+    """What every page should hold."""
+    language = FOLDER / "language.md"
+    made = {FOLDER / name: text for name, text in stages.pages().items()}
+    return {language: _filled(language.read_text(encoding="utf-8")), **made}
+
+
+def programs(text: str) -> list[str]:
+    """The fenced programs of a page."""
+    return PROGRAM.findall(text)
+
+
+def _filled(text: str) -> str:
+    def fill(region: re.Match[str]) -> str:
+        opening, what, closing = region.groups()
+        kind, _, names = what.partition(": ")
+        made = _rules(names.split()) if kind == "grammar" else _graph(programs(text[: region.start()])[-1])
+        return f"{opening}```text\n{made}\n```\n{closing}"
+
+    return REGION.sub(fill, text)
+
+
+def _rules(names: list[str]) -> str:
+    """Rules of the grammar with the lines that continue them: words and signs spelled out, no notes for the parser."""
+    found = []
+    for name in names:
+        rule = re.search(rf"^\??{name}:.*(?:\n +\|.*)*", GRAMMAR, re.MULTILINE)
+        if rule is None:
+            raise KeyError(f"the grammar has no rule `{name}`")
+        text = re.sub(r" +(-> \w+|//.*)$", "", rule[0].removeprefix("?"), flags=re.MULTILINE)
+        found.append(rule[0] if name.isupper() else re.sub(r"\b_?[A-Z]+\b", lambda word: _spelled(word[0]), text))
+    return "\n".join(found)
+
+
+def _spelled(terminal: str) -> str:
+    """How a terminal is typed, quoted; its name where it may be typed in many ways."""
+    typed = re.search(rf'^{terminal}: (?:"(.+)"|/(\w+|-)\(\?!.*/)$', GRAMMAR, re.MULTILINE)
+    return f'"{typed[1] or typed[2]}"' if typed and '" | "' not in typed[0] else terminal
+
+
+def _graph(program: str) -> str:
+    return show(parse_text(program).graph).rstrip()
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
