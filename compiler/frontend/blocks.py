@@ -148,8 +148,8 @@ def has_input(body: ast.Body | ast.Expression) -> bool:
 
 
 def warn_unused(body: ast.Body, scope: Scope, also: frozenset[str] = frozenset()) -> None:
-    """A warning for each binding that nothing reads, as far as the text can be read."""
-    for statement in body.statements if not scope.module.damaged(body) else ():
+    """A warning for each binding that nothing reads."""
+    for statement in body.statements:
         words = statement.names if isinstance(statement, ast.Binding) else ()
         if isinstance(statement, ast.Input | ast.Share | ast.Param):
             words = (statement.name,)

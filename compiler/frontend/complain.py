@@ -89,6 +89,8 @@ def _after_operand(found: Token, new_line: bool) -> Fault | None:
     if text in ("(", "["):
         help = f"`{text}` touches what it belongs to; is a `->` missing before it?"
         return Fault(f"a space before `{text}`", start, end, code="E0105", help=help)
+    if text == "if" and new_line:
+        return Fault("`if` begins no statement", start, end, help="it is an expression: y = if p then a else b")
     if (found.is_name and text not in RESERVED) or text[0].isdigit() or text[0] == '"':
         if new_line:
             help = f"bind what it gives, y = {text} …; or is a `->` missing before it?"

@@ -53,7 +53,7 @@ def attempt(e: ast.Expression, scope: Scope) -> Any:
 
 def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
     """What to raise for a question about free sizes: a note and silence while checking, a failure while compiling."""
-    if scope.place is None or not scope.run.free:
+    if scope.place is None or not scope.run.free or undecided.of_batch:
         return scope.fail("E0319", f"not known while compiling: {undecided.question}", node)
     message = f"depends on {undecided.question}, which is not known before the sizes are"
     scope.report(Diagnostic("E0318", message, scope.span(node), severity="note"))
@@ -133,9 +133,8 @@ def _attribute(e: ast.Attribute, scope: Scope) -> Any:
     if isinstance(of, Module):
         value = of.lookup(name)
         if value is MISSING or isinstance(value, Module):
-            raise scope.fail(
-                "E0201", f"{of.source.name} has no `{name}`", e.name, help=suggestion(name, of.names(), {})
-            )
+            help = suggestion(name, of.names(), {}) if value is MISSING else "a `use` is seen in its own file only"
+            raise scope.fail("E0201", f"{of.source.name} has no `{name}`", e.name, help=help)
         if value is UNKNOWN:
             raise Silenced
         return value
@@ -156,11 +155,13 @@ def _index(e: ast.Index, scope: Scope) -> Any:
     of, at = evaluate(e.of, scope), evaluate(e.at, scope)
     if not isinstance(of, list | tuple):
         help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
+        if isinstance(of, Stage):
+            help = f"apply it first: (x -> {show(of)})[{show(at)}]"
         raise scope.fail("E0303", f"{describe(of)} cannot be indexed", e.of, help=help)
     if not isinstance(at, int) or isinstance(at, bool):
         raise scope.fail("E0303", f"an index is a whole number, got {describe(at)}", e.at)
     if not 0 <= at < len(of):
-        help = f"items count from 0, so [{len(of) - 1}] is the last" if of else "there are none"
+        help = f"items count from 0, so [{len(of) - 1}] is the last" if of else "it is empty"
         raise scope.fail("E0315", f"there is no item {at} among {len(of)}", e.at, help=help)
     return of[at]
 
@@ -309,6 +310,8 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
         return _applied(TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
     if not is_number(number):
         raise scope.fail("E0303", f"tensor arithmetic wants a tensor or a number, got {describe(number)}", node)
+    if operator == "/" and number is b and number == 0:
+        raise scope.fail("E0313", "a tensor divided by zero", node)
     side = "left" if number is a and operator in "-/" else "right"
     tensor = b if number is a else a
     return _applied(TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..diagnostics import Refusal
-from ..ir.kinds import show
+from ..ir.kinds import show, told
 from .numbers import fitting, is_number
 
 
@@ -30,7 +30,7 @@ def _numbers(name: str, values: Sequence[Any]) -> Sequence[Any]:
         raise Refusal("E0206", f"`{name}` wants at least one number")
     for value in values:
         if not is_number(value):
-            raise Refusal("E0303", f"`{name}` wants numbers, got {show(value)}")
+            raise Refusal("E0303", f"`{name}` wants numbers, got {told(value)}")
     return values
 
 
@@ -49,7 +49,7 @@ def _round(x: Any) -> Any:
 
 def _length(x: Any) -> int:
     if not isinstance(x, list | tuple):
-        raise Refusal("E0303", f"`len` wants a list or a tuple, got {show(x)}")
+        raise Refusal("E0303", f"`len` wants a list or a tuple, got {told(x)}")
     return len(x)
 
 

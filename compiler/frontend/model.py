@@ -158,7 +158,7 @@ def _refuse_strange_sizes(name: str, run: Run, scope: Scope, node: ast.Node) -> 
 
 def warn_unused_declarations(module: FileModule) -> None:
     """A warning for each block, constant and file that no model of the file reads, if it has models."""
-    for declaration in module.file.declarations if module.models() and not module.file.lost else ():
+    for declaration in module.file.declarations if module.models() else ():
         if not isinstance(declaration, ast.Model) and declaration.name.text not in module.read:
             what = type(declaration).__name__.lower()
             Scope(module).warn("W0202", f"the {what} `{declaration.name.text}` is never used", declaration.name)

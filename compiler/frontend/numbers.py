@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..diagnostics import Refusal
-from ..ir.kinds import show
+from ..ir.kinds import show, told
 from ..ir.types import BATCH, Dim, Undecided, same_size
 
 Number = int | float | Dim
@@ -29,7 +29,7 @@ def calculate(operator: str, a: Any, b: Any) -> Number:
     """`a operator b`; raises `Refusal` for what is no number, does not fit 64 bits or divides by zero."""
     for side in (a, b):
         if not is_number(side):
-            raise Refusal("E0303", f"`{operator}` wants numbers, got {show(side)}")
+            raise Refusal("E0303", f"`{operator}` wants numbers, got {told(side)}")
     if isinstance(a, Dim) or isinstance(b, Dim):
         return _with_letters(operator, a, b)
     if operator in ("/", "//", "%") and b == 0:
@@ -52,8 +52,8 @@ def fitting(result: Any, what: str) -> Number:
 
 def negated(value: Any) -> Number:
     if not is_number(value):
-        raise Refusal("E0303", f"`-` wants a number, got {show(value)}")
-    return fitting(-value, f"-{show(value)}")
+        raise Refusal("E0303", f"`-` wants a number, got {told(value)}")
+    return fitting(-value, f"-({show(value)})")
 
 
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {
@@ -76,7 +76,7 @@ def _power(a: int | float, b: int | float) -> Any:
         raise Refusal("E0313", f"0 ** {show(b)} divides by zero")
     result = float(a) ** b
     if isinstance(result, complex):
-        raise Refusal("E0313", f"{show(a)} ** {show(b)} is no real number")
+        raise Refusal("E0313", f"({show(a)}) ** {show(b)} is no real number")
     return result
 
 
@@ -96,7 +96,7 @@ def compare(operator: str, a: Any, b: Any) -> bool:
     if operator == "!=":
         return not equal(a, b)
     if not (is_number(a) and is_number(b)):
-        raise Refusal("E0323", f"`{operator}` wants numbers, got {show(a)} and {show(b)}")
+        raise Refusal("E0323", f"`{operator}` wants numbers, got {told(a)} and {told(b)}")
     _want_answer(a, b)
     return _ORDER[operator](a, b)
 
@@ -113,7 +113,7 @@ def equal(a: Any, b: Any) -> bool:
     if (isinstance(a, list) and isinstance(b, list)) or (isinstance(a, tuple) and isinstance(b, tuple)):
         return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
     help = "numbers with numbers, strings with strings, bools with bools; anything with `none`"
-    raise Refusal("E0323", f"`{show(a)}` and `{show(b)}` cannot be compared", help=help)
+    raise Refusal("E0323", f"{told(a)} and {told(b)} cannot be compared", help=help)
 
 
 def _want_answer(a: Any, b: Any) -> None:

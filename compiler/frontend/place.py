@@ -11,7 +11,7 @@ from ..diagnostics import Diagnostic, Refusal, Span
 from ..ir.operator import ParamSpec
 from ..ir.structure import Input
 from ..ir.types import Dim, Type
-from .report import Failure, Report
+from .report import Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
 APPLICATIONS = 100_000
@@ -35,6 +35,8 @@ class Run:
     def count(self) -> None:
         """Count an application or a round of `repeat`; raises `Refusal` beyond the limit."""
         self._applied += 1
+        if self._applied > APPLICATIONS + 1:
+            raise Silenced  # told already
         if self._applied > APPLICATIONS:
             raise Refusal("E0331", f"more than {APPLICATIONS:,} applications", help="does a block double itself?")
 

@@ -34,9 +34,25 @@ def recover(
         lost = [_fragment(0, len(tokens), tokens)]
     errors = [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
-        for fault in sorted(faults, key=lambda fault: fault.start)
+        for fault in _misplaced(sorted(faults, key=lambda fault: fault.start), tokens)
     ]
     return errors, tuple(lost)
+
+
+def _misplaced(faults: list[Fault], tokens: Sequence[Token]) -> Iterator[Fault]:
+    """The same faults; a brace that seems open and one that seems surplus after it are one: a declaration inside."""
+    waiting = iter(faults)
+    for fault in waiting:
+        rest = [other for other in faults if other.start > fault.start]
+        if fault.message == "`{` is never closed" and rest and rest[0].message == "`}` closes nothing":
+            inside = (t for t in tokens if t.text in DECLARING and fault.start < t.start < rest[0].start)
+            word = next(inside, None)
+            if word is not None:
+                help = "inside, a binding is enough: name = …" if word.text == "const" else ""
+                yield Fault(f"a `{word.text}` inside of braces", word.start, word.end, help=help)
+                next(waiting)
+                continue
+        yield fault
 
 
 def _lost(

@@ -27,8 +27,14 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+UNUSED = ("W0201", "W0202")
+
+
 class Report:
-    """The findings of a run. A body that is applied often reports each place once."""
+    """The findings of a run. A body that is applied often reports each place once.
+
+    Nothing is called unused beside an error: what failed may be what would have used it.
+    """
 
     def __init__(self) -> None:
         self._findings: dict[tuple[object, ...], Diagnostic] = {}
@@ -40,5 +46,6 @@ class Report:
 
     def of(self, *severities: str) -> list[Diagnostic]:
         """The findings of these severities, in source order."""
-        found = [d for d in self._findings.values() if d.severity in severities]
+        wrong = any(d.severity == "error" for d in self._findings.values())
+        found = [d for d in self._findings.values() if d.severity in severities and not (wrong and d.code in UNUSED)]
         return sorted(found, key=lambda d: (d.span.source.name, d.span.start) if d.span else ("", 0))

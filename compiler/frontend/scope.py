@@ -25,6 +25,9 @@ class Module:
     def __init__(self, source: Source, report: Report):
         self.source, self.report = source, report
 
+    def __str__(self) -> str:
+        return f"the file {self.source.name}"
+
     def names(self) -> Iterable[str]:
         return ()
 
@@ -89,8 +92,8 @@ class Scope:
     def bind(self, word: ast.Word, value: Any) -> None:
         """Bind a name once; raises `Failure` the second time."""
         if word.text in self.names:
-            first = f" (first at {self.bound[word.text]})" if word.text in self.bound else ""
-            raise self.fail("E0203", f"`{word.text}` is bound twice{first}", word, help="choose another name")
+            first = (f"first at {self.bound[word.text]}",) if word.text in self.bound else ()
+            raise self.fail("E0203", f"`{word.text}` is bound twice", word, help="choose another name", notes=first)
         self.names[word.text] = value
         self.bound[word.text] = self.span(word)
 

@@ -16,6 +16,11 @@ def read_source(path: Path, name: str) -> Source:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}")]) from None
+    return source_of(data, name)
+
+
+def source_of(data: bytes, name: str) -> Source:
+    """These bytes as text; raises `ModelError`."""
     try:
         text = data[:LARGEST].decode()
     except UnicodeDecodeError as error:

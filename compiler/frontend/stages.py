@@ -130,7 +130,7 @@ def _inferred(op: Operator, types: tuple[Type, ...], place: Place, span: Span) -
 
 def _undecided(undecided: Undecided, place: Place, span: Span) -> None:
     """A question about sizes without an answer: a note where letters are free, else an error."""
-    if not place.run.free:
+    if not place.run.free or undecided.of_batch:
         help = f"the batch {BATCH} is free: nothing may depend on it"
         raise place.failure(Refusal("E0319", f"not known while compiling: {undecided.question}", help=help), span)
     place.note("E0318", f"depends on {undecided.question}, which is not known before the sizes are", span)

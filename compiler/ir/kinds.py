@@ -14,7 +14,7 @@ def _refuse(wanted: str, value: Any) -> Refusal:
     if wanted.startswith("a whole number") and isinstance(value, float):
         whole = f", or write {int(value)}" if value.is_integer() else ""
         hint = f"`/` gives a real number: use `//`{whole}"
-    return Refusal("E0303", f"wanted {wanted}, got {show(value)}", help=hint)
+    return Refusal("E0303", f"wanted {wanted}, got {told(value)}", help=hint)
 
 
 def show(value: Any) -> str:
@@ -32,6 +32,11 @@ def show(value: Any) -> str:
     if isinstance(value, type):
         return getattr(value, "name", value.__name__)  # an operator that waits for its attributes
     return repr(value) if isinstance(value, int | float) else str(value)
+
+
+def told(value: Any) -> str:
+    """A value as messages show it: strings in quotes, also those that are words of the language."""
+    return f'"{value}"' if isinstance(value, str) else show(value)
 
 
 def _is_whole(value: Any) -> bool:

@@ -7,6 +7,7 @@ no answer yet raises `Undecided`; when a model is compiled every letter but the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +28,11 @@ class Undecided(Exception):
     def __init__(self, question: str):
         super().__init__(question)
         self.question = question
+
+    @property
+    def of_batch(self) -> bool:
+        """Whether it is about the batch, which no choice of sizes answers."""
+        return re.search(rf"\b{BATCH}\b", self.question) is not None
 
 
 _assumed: ContextVar[list[str] | None] = ContextVar("assumed", default=None)

@@ -124,7 +124,7 @@ def test_a_stage_prints_as_it_could_be_written(name, arguments, shown):
         ("conv", {"channels": 4.0, "kernel": 3}, "wanted a whole number, got 4.0"),
         ("conv", {"channels": 8, "kernel": 3, "bias": 1}, "wanted `true` or `false`, got 1"),
         ("softmax", {"axis": 0}, "`axis` is 0, but must be at least 1"),
-        ("resize", {"h": 1, "w": 1, "mode": "cubic"}, "wanted nearest, bilinear or bicubic, got cubic"),
+        ("resize", {"h": 1, "w": 1, "mode": "cubic"}, 'wanted nearest, bilinear or bicubic, got "cubic"'),
     ],
 )
 def test_arguments_are_checked(name, arguments, message):
