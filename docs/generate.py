@@ -11,7 +11,9 @@ from pathlib import Path
 
 import stages
 
+from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import parse_text
+from cnnc.compiler.frontend.format import format
 from cnnc.compiler.ir.text import show
 
 ROOT = Path(__file__).parent.parent
@@ -25,12 +27,18 @@ def pages() -> dict[Path, str]:
     """What every page should hold."""
     language = FOLDER / "language.md"
     made = {FOLDER / name: text for name, text in stages.pages().items()}
-    return {language: _filled(language.read_text(encoding="utf-8")), **made}
+    written = {language: _filled(language.read_text(encoding="utf-8")), **made}
+    return {path: PROGRAM.sub(_laid_out, text) for path, text in written.items()}
 
 
 def programs(text: str) -> list[str]:
     """The fenced programs of a page."""
     return PROGRAM.findall(text)
+
+
+def _laid_out(program: re.Match[str]) -> str:
+    """A fenced program as `cnnc fmt` has it."""
+    return f"```cnn\n{format(Source('', program[1]))}```"
 
 
 def _filled(text: str) -> str:
