@@ -67,7 +67,7 @@ class Diagnostic:
         paint = _paint if color else _plain
         shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
         lines = [paint(f"{self.severity}[{self.code}]", shade) + paint(f": {self.message}", "1")]
-        gutter = ""
+        gutter, bar = "", paint("|", "34;1")
         if self.span is not None:
             line, column = self.span.source.position(self.span.start)
             gutter = " " * len(str(line))
@@ -75,15 +75,18 @@ class Diagnostic:
             width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
             text, column = _window(text, column, width)
             width = max(1, min(width, len(text) - column + 1))
-            underline = f"{'^' * width} {self.label}".rstrip()
+            underlines = [" " * (column - 1) + f"{'^' * width} {self.label}".rstrip()]
+            if len(underlines[0]) > _WIDEST:  # the label goes below, and ends where the line does
+                end = column - 1 + width
+                underlines = [underlines[0][:end], *([self.label.rjust(end)] if self.label else [])]
             lines += [
                 f"{gutter}{paint('-->', '34;1')} {self.span}",
-                f"{gutter} {paint('|', '34;1')}",
-                f"{paint(str(line), '34;1')} {paint('|', '34;1')} {text}",
-                f"{gutter} {paint('|', '34;1')} {' ' * (column - 1)}{paint(underline, shade)}",
+                f"{gutter} {bar}",
+                f"{paint(str(line), '34;1')} {bar} {text}",
+                *(f"{gutter} {bar} {paint(underline, shade)}" for underline in underlines),
             ]
             if self.notes or self.help:
-                lines.append(f"{gutter} {paint('|', '34;1')}")
+                lines.append(f"{gutter} {bar}")
         lines += [f"{gutter} = {note}" for note in self.notes]
         if self.help:
             lines.append(f"{gutter} = help: {self.help}")

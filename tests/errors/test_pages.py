@@ -43,6 +43,7 @@ def test_pages_have_one_form(code: str):
     assert [example.message is not None for example in examples(code)] == [True, False]
     prose = FENCE.sub("", text)
     assert max(map(len, prose.splitlines())) <= 135
+    assert max(len(line) for example in examples(code) for line in example.text.splitlines()) <= 76
 
 
 @pytest.mark.parametrize("code", page_codes())
