@@ -7,12 +7,13 @@ import re
 import sys
 
 import windows
+from curves import picture
 from samples import SAMPLES
 from trials import Shape, drawn, listed, program, run
 
 from cnnc.compiler.frontend.synonyms import SYNONYMS
 from cnnc.compiler.ir.kinds import show
-from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, signature
+from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, bind, signature
 from cnnc.compiler.ops.rules import Elementwise, product
 
 FAMILIES = (
@@ -38,7 +39,9 @@ def _family_text(name: str) -> str:
 
 def pages() -> dict[str, str]:
     """The text of each page by its file's name."""
-    return {"operators.md": _overview(), **{f"{name}.md": _family(name) for name in FAMILIES}}
+    curves = picture([bind(record, {}) for record in family("activation")])
+    families = {f"{name}.md": _family(name) for name in FAMILIES}
+    return {"operators.md": _overview(), **families, "activation.svg": curves}
 
 
 def _overview() -> str:
@@ -77,7 +80,9 @@ def _family(name: str) -> str:
     records = family(name)
     listed = " · ".join(f"[{record.name}](#{record.name})" for record in records)
     entries = [_entry(record) for record in records]
-    return "\n\n".join([f"# {title(name)}", *map(_prose, intro), listed, *entries, "[All stages](operators.md)"]) + "\n"
+    figure = ["![Each activation as a curve, from -5 to 7](activation.svg)"] if name == "activation" else []
+    parts = [f"# {title(name)}", *map(_prose, intro), *figure, listed, *entries, "[All stages](operators.md)"]
+    return "\n\n".join(parts) + "\n"
 
 
 class Meaning:
