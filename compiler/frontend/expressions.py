@@ -18,15 +18,15 @@ from .report import UNKNOWN, Failure, Silenced
 from .scope import MISSING, Module, Scope, suggestion
 from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
 from .tensors import Tensor, is_tensors, leaves
-from .values import describe, is_operator
+from .values import Callee, describe, is_operator
 
 SIZES = {"channels": 1, "height": 2, "width": 3}
 
 
-class Parametric:
+class Parametric(Callee):
     """A block of a file: called with its arguments it is a stage."""
 
-    name: str
+    noun = "block"
 
     def call(self, given: Sequence[Given], node: ast.Node, scope: Scope) -> Stage:
         raise NotImplementedError

@@ -9,11 +9,14 @@ from typing import Any
 from ..diagnostics import Refusal
 from ..ir.kinds import show, told
 from .numbers import fitting, is_number
+from .values import Callee
 
 
 @dataclass(frozen=True)
-class Function:
+class Function(Callee):
     """`parameters` are None where any number of arguments will do."""
+
+    noun = "function"
 
     name: str
     parameters: tuple[str, ...] | None

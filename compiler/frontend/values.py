@@ -6,7 +6,7 @@ The rest is here and in `stages` and `tensors`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import ops  # noqa: F401  they enter themselves in the registry
 from ..ir.kinds import show
@@ -17,6 +17,13 @@ from .tensors import is_tensors
 WORDS = {word for record in REGISTRY.values() for spec in record.attrs for word in spec.kind.words}
 
 
+class Callee:
+    """What a call can be of, beside operators: a block or a function."""
+
+    noun: ClassVar[str]
+    name: str
+
+
 def is_operator(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Operator)
 
@@ -25,6 +32,8 @@ def describe(value: Any) -> str:
     """What a value is, for a message: "the number 3", "a tensor f32[N, 8]"."""
     if is_operator(value):
         return f"the operator `{value.name}`"
+    if isinstance(value, Callee):
+        return f"the {value.noun} `{value.name}`"
     if isinstance(value, Stage):
         return f"the stage `{shortened(value)}`"
     if isinstance(value, bool) or value is None:

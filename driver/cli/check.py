@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from cnnc.cli.failure import Wrong, colored, note
 from cnnc.cli.options import Pair, as_json
+from cnnc.runtime.errors import ModelError
 
 if TYPE_CHECKING:
     from cnnc.compiler.diagnostics import Diagnostic
@@ -47,10 +49,16 @@ def command(files: tuple[str, ...], sizes: tuple[tuple[str, int], ...], strict: 
 
 def _findings(files: Iterable[str], sizes: dict[str, int]) -> Iterator[Diagnostic]:
     from cnnc.compiler.frontend import check, check_text
+    from cnnc.compiler.frontend.sources import source_of
 
     for file in files:
         if file == "-":
-            yield from check_text(click.get_text_stream("stdin", "utf-8").read(), "<stdin>", sizes=sizes)
+            try:
+                source = source_of(sys.stdin.buffer.read(), "<stdin>")
+            except ModelError as error:
+                yield from cast("tuple[Diagnostic, ...]", error.diagnostics)
+            else:
+                yield from check_text(source.text, source.name, sizes=sizes)
         elif Path(file).is_dir():
             for path in sorted(Path(file).rglob("*.cnn")):
                 yield from check(path, sizes=sizes)

@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def check(*words: str, text: str | None = None) -> Result:
+def check(*words: str, text: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["check", *words], input=text)
 
 
@@ -74,6 +74,7 @@ def test_a_dash_is_the_standard_input():
     result = check("-", text=WRONG)
     assert result.exit_code == 1
     assert "--> <stdin>:3:33" in result.stderr
+    assert "error[E0103]" in check("-", text=b"# \xe9").stderr
 
 
 def test_several_files_are_all_told_and_what_they_share_once(folder: Path):
