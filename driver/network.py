@@ -66,7 +66,9 @@ class Network:
         """The same network with these tensors among its outputs."""
         graph = self.graph.copy()
         values = {value.name: value for node in graph.nodes() for value in node.outputs}
-        captured = {name: value for name, value in values.items() if isinstance(value.type.batch, Dim)}
+        captured = {
+            name: value for name, value in values.items() if value.type.rank and isinstance(value.type.batch, Dim)
+        }
         for name in names:
             if name not in captured and name not in graph.outputs:
                 raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(captured)}")

@@ -119,3 +119,9 @@ def test_an_error_in_a_model_is_a_cnnc_error_with_its_place():
     assert isinstance(refusal.value, cnnc.ModelError)
     assert "mine.cnn:1:47" in str(refusal.value)
     assert "dense" in str(refusal.value)
+
+
+def test_an_output_may_be_a_single_number():
+    loss = cnnc.parse("model M { input a: f32[N, 2]  input b: f32[N, 2]  output loss = (a, b) -> mse }")
+    results = cnnc.interpret(loss).run({"a": np.zeros((2, 2), np.float32), "b": np.ones((2, 2), np.float32)})
+    assert results["loss"] == 1
