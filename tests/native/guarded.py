@@ -35,7 +35,7 @@ class Window:
 
     def array(self, dtype: Any, shape: tuple[int, ...]) -> np.ndarray:
         """The bytes as an array that lies right there."""
-        return np.frombuffer((ctypes.c_char * self.size).from_address(self.address), dtype).reshape(shape)
+        return np.frombuffer(memoryview((ctypes.c_char * self.size).from_address(self.address)), dtype).reshape(shape)
 
     @staticmethod
     def holding(data: np.ndarray, at_end: bool) -> "Window":

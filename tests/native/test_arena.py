@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builder import Net
+from harness import BEST, compile_native
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from native import BEST, compile_native
 from random_graphs import networks
 
 from cnnc.compiler.codegen.lowering import LOWERINGS

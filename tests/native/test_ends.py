@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
 from child import in_child
-from native import EVERY_PASS, compile_native, every_cpu, hold, images_for, run
+from harness import EVERY_PASS, compile_native, every_cpu, hold, images_for, run
 
 from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.runtime.errors import TargetError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from builder import Net, features, stage
 from child import in_child
-from native import compile_native, every_cpu, run
+from harness import compile_native, every_cpu, run
 
 from cnnc.compiler.tolerance import ELEMENTWISE, LARGEST, UNDERFLOW, U
 

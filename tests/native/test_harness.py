@@ -1,5 +1,6 @@
 """The harness has teeth: what it is there to find, it finds."""
 
+import ctypes
 import dataclasses
 import os
 import signal
@@ -11,7 +12,7 @@ import pytest
 from builder import Net, image, stage, with_random_weights
 from child import Note, in_child
 from guarded import Window
-from native import Native, compile_native, images_for, run_guarded
+from harness import Native, compile_native, images_for, run_guarded
 
 from cnnc.compiler.codegen.program import Address, Step, Word
 
@@ -41,7 +42,7 @@ def test_a_byte_beside_a_window_is_out_of_reach(at_end: bool):
         window = Window(100, at_end)
         beside = window.address + (100 if at_end else -1)
         assert window.array(np.uint8, (100,)).all()
-        return int(np.ctypeslib.as_array((np.ctypeslib.ctypes.c_uint8 * 1).from_address(beside))[0])
+        return ctypes.c_uint8.from_address(beside).value
 
     with pytest.raises(AssertionError, match="SIGSEGV"):
         in_child(work)

@@ -2,7 +2,7 @@
 
 import pytest
 from builder import Net, features, image, stage
-from native import EVERY_PASS, every_cpu, hold
+from harness import EVERY_PASS, every_cpu, hold
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Operator

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from builder import Net, image, stage, with_random_weights
-from native import compile_native, every_cpu
+from harness import compile_native, every_cpu
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter

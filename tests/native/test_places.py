@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from builder import Net, features, image, stage
-from native import every_cpu, hold
+from harness import every_cpu, hold
 
 CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
     ((3, 4, 5), "transpose", {"order": [2, 3, 1]}),

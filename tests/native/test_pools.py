@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builder import Net, image, stage
-from native import EVERY_PASS, compile_native, every_cpu, every_way, hold
+from harness import EVERY_PASS, compile_native, every_cpu, every_way, hold
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.target import target

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from builder import Net, image, random_inputs, stage, with_random_weights
+from harness import CPUS, EVERY_PASS, assert_right, compile_native, every_way, hold, runs_here, truth
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from native import CPUS, EVERY_PASS, assert_right, compile_native, every_way, hold, runs_here, truth
 from random_graphs import networks
 
 from cnnc.compiler.diagnostics import Refusal

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from builder import Net, features, image, stage
-from native import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, truth
+from harness import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, truth
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.target import target

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
-from native import images_for
+from harness import images_for
 
 from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.interpreter import interpret

@@ -2,7 +2,7 @@
 
 import pytest
 from builder import Net, image, stage
-from native import every_cpu, hold
+from harness import every_cpu, hold
 
 CASES = [
     ((3, 5, 7), {"channels": 4, "kernel": 2, "stride": 2}),
