@@ -12,7 +12,7 @@ import pytest
 import textmate
 from hypothesis import given
 from hypothesis import strategies as st
-from pygments.token import Error, _TokenType
+from pygments.token import Error, Name, _TokenType
 
 from cnnc import highlight
 from cnnc.compiler.frontend.parse import grammar
@@ -51,7 +51,7 @@ def test_every_word_and_sign_of_the_grammar_has_a_kind() -> None:
 def test_stages_are_those_of_the_registry() -> None:
     for name, record in REGISTRY.items():
         ((_, kind, _),) = tokens(name)
-        assert (kind == highlight.Name.Builtin) == record.stage or name in highlight.RESERVED
+        assert (kind == Name.Builtin) == record.stage or name in highlight.RESERVED
 
 
 @pytest.mark.parametrize("name", TEXTS)

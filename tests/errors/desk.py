@@ -71,10 +71,18 @@ def lay(folder: Path) -> None:
 
 def _weights(folder: Path) -> None:
     right = load_file(folder / "digits.safetensors")
-    np.savez(folder / "renamed.npz", **{name.replace("classifier", "fc"): array for name, array in right.items()})
     np.savez(
-        folder / "thin.npz", **{name: array[:5] if "classifier" in name else array for name, array in right.items()}
+        folder / "renamed.npz",
+        allow_pickle=False,
+        **{name.replace("classifier", "fc"): array for name, array in right.items()},
     )
-    np.savez(folder / "half.npz", **{name: array.astype(np.float16) for name, array in right.items()})
+    np.savez(
+        folder / "thin.npz",
+        allow_pickle=False,
+        **{name: array[:5] if "classifier" in name else array for name, array in right.items()},
+    )
+    np.savez(
+        folder / "half.npz", allow_pickle=False, **{name: array.astype(np.float16) for name, array in right.items()}
+    )
     whole = (folder / "digits.safetensors").read_bytes()
     (folder / "torn.safetensors").write_bytes(whole[: len(whole) // 2])

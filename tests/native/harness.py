@@ -21,7 +21,8 @@ from cnnc.compiler.schedule.target import target
 from cnnc.compiler.tolerance import Expected, expected
 from cnnc.runtime.abi import Artifact
 from cnnc.runtime.errors import TargetError
-from cnnc.runtime.executable import DTYPES, Executable
+from cnnc.runtime.executable import Executable
+from cnnc.runtime.feeds import DTYPES
 from cnnc.runtime.loader import Code
 
 CPUS = ("x86-64-v4", "x86-64-v3", "x86-64")

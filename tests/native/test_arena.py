@@ -15,6 +15,7 @@ from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.codegen.memory import Arena, plan_arena
 from cnnc.compiler.codegen.program import Buffer, Program, plan
 from cnnc.compiler.frontend.load import load
+from cnnc.compiler.ir.types import ints
 from cnnc.compiler.pipeline import GRAPH_PASSES
 from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.target import target
@@ -30,7 +31,7 @@ def program_of(name: str) -> Program:
     """An example as steps, with weights that take no memory."""
     file, _, model = name.partition(":")
     graph = load(f"{EXAMPLES / file}.cnn{':' if model else ''}{model}").graph
-    shapes = {name: param.type.shape for name, param in graph.params.items()}
+    shapes = {name: ints(param.type.shape) for name, param in graph.params.items()}
     graph = graph.bind({name: np.broadcast_to(np.float32(0.5), shape) for name, shape in shapes.items()})
     for step in GRAPH_PASSES:
         graph = step.run(graph)
