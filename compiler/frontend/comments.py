@@ -14,8 +14,12 @@ import lark
 from .document import Item, Line, LineEnd, Mark, Open, OwnLine
 from .layout import RESERVED, Token, tokens_of
 
-_LEADING = frozenset("-> + - * / // % ** == != < <= > >= and or then else".split())  # which begin lines
-_ENDING = frozenset("( [ { ) ] } true false none".split())  # which end them, as do names, numbers and strings
+_LEADING = frozenset(
+    ["->", "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "and", "or", "then", "else"]
+)  # which begin lines
+_ENDING = frozenset(
+    ["(", "[", "{", ")", "]", "}", "true", "false", "none"]
+)  # which end them, as do names, numbers and strings
 _END = -1  # where the file ends, among the starts of words
 
 
@@ -49,17 +53,19 @@ class Weaver:
         self.comments = comments_of(text)
         self.above: dict[int, list[int]] = defaultdict(list)  # comments on lines of their own
         self.beside: dict[int, int] = {}  # a comment at the end of the line
-        self.late: list[int] = []  # comments whose line another one had ended; they go above the next word
+        self.late: list[
+            int
+        ] = []  # comments where another one had ended the line: they go above the first word of the next
         self.gaps: set[int] = set()  # words and comments below a blank line
         tokens = tokens_of(text)
         starts = [token.start for token in tokens]
-        for start in self.comments:
-            self._attach(start, bisect_right(starts, start), tokens)
         spans = [(token.start, token.end) for token in tokens]
         spans += [(start, start + len(comment)) for start, comment in self.comments.items()]
-        for (_, end), (start, _) in pairwise(sorted(spans)):
-            if text[end - 1] != "{" and text.count("\n", end, start) > 1:
+        for (before, end), (start, _) in pairwise(sorted(spans)):
+            if text[before] != "{" and text.count("\n", end, start) > 1:
                 self.gaps.add(start)
+        for start in self.comments:
+            self._attach(start, bisect_right(starts, start), tokens)
 
     def _attach(self, start: int, at: int, tokens: Sequence[Token]) -> None:
         """Find the place of the comment between `tokens[at - 1]` and `tokens[at]`.
@@ -71,13 +77,15 @@ class Weaver:
             at -= 1
         while at < len(tokens) and tokens[at].text in ("=", "{"):
             at += 1
+            self.gaps.discard(start)
         before, after = at - 1, at
         while before >= 0 and tokens[before].text == ",":
             before -= 1
         while after < len(tokens) and tokens[after].text == ",":
             after += 1
         below = tokens[after].start if after < len(tokens) else _END
-        if ends_line and before >= 0 and _may_end_a_line(tokens[before]):
+        no_parameters = [token.text for token in tokens[at - 1 : at + 2]] == ["(", ")", "="]
+        if ends_line and before >= 0 and _may_end_a_line(tokens[before]) and not no_parameters:
             word = tokens[before].start
             if word not in self.beside and below not in self.above:
                 self.beside[word] = start
@@ -96,14 +104,14 @@ class Weaver:
                 woven += self._last(item)
             elif isinstance(item, lark.Token):
                 at = _start(item)
-                above = self._take(at)
-                _put_before_groups(woven, [OwnLine(self.comments[start]) for start in above])
+                if ended:
+                    self.late += [*self.above.pop(at, ()), *self._beside(at)]
+                    woven.append(item)
+                    continue
+                _put_before_groups(woven, [OwnLine(self.comments[start]) for start in self._take(at)])
                 woven.append(item)
-                ended &= not above
-                if at in self.beside and ended:
-                    self.late.append(self.beside[at])
-                elif at in self.beside:
-                    woven.append(LineEnd(self.comments[self.beside[at]]))
+                for start in self._beside(at):
+                    woven.append(LineEnd(self.comments[start]))
                     ended = True
             else:
                 woven.append(item)
@@ -114,6 +122,9 @@ class Weaver:
         """The comments that stand above a word, for the one time that they are written."""
         taken, self.late = [*self.late, *self.above.pop(at, ())], []
         return taken
+
+    def _beside(self, at: int) -> list[int]:
+        return [self.beside[at]] if at in self.beside else []
 
     def _begin(self, mark: Begin) -> Iterator[Item]:
         at = _start(mark.token)

@@ -27,6 +27,7 @@ class Kind(Enum):
     PLAIN = auto()
     BRACKET = auto()
     PIPE = auto()  # stays on its line although a bracket in it breaks: `x -> [` … `] -> add`
+    LATE = auto()  # a pipe that breaks only after what stands before it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _breaks_of(items: Sequence[Item]) -> _Breaks:
             kind = items[group].kind  # type: ignore[union-attr]
             if kind is Kind.BRACKET and group in breaks.groups:
                 return  # it has told those around it
-            if not (in_bracket and kind is Kind.PIPE):
+            if not in_bracket or kind in (Kind.PLAIN, Kind.BRACKET):
                 breaks.groups.add(group)
             in_bracket |= kind is Kind.BRACKET
 
@@ -168,7 +169,7 @@ class _Writer:
         self.column = 0
         self.indents = [0]
         self.broken = [True]  # of the groups around, the file itself outermost
-        self.shift = 0
+        self.shift, self.shifted_at = 0, 0
 
     def text(self) -> str:
         for i, item in enumerate(self.items):
@@ -192,7 +193,7 @@ class _Writer:
                 case OwnLine():
                     if self.line:
                         self._end_line()
-                        self.shift = 2
+                        self.shift, self.shifted_at = 2, self._depth()
                     self._put(item.comment)
                     self._end_line()
         self._end_line()
@@ -208,6 +209,9 @@ class _Writer:
     def _margin(self) -> int:
         return self.indents[-1] + self.shift
 
+    def _depth(self) -> int:
+        return len(self.indents) + len(self.broken)
+
     def _end_line(self) -> None:
         if self.line:
             self.lines.append("  ".join(["".join(self.line).rstrip(), *self.comments]))
@@ -217,7 +221,8 @@ class _Writer:
         breaks = self.broken[-1] and not (line.fill and self._fits_to_next_line(i))
         if breaks or i in self.breaks.lines or not self.line:
             self._end_line()
-            self.shift = 0
+            if self._depth() <= self.shifted_at:
+                self.shift = 0
             if line.blank and self.lines:
                 self.lines.append("")
         else:
@@ -249,11 +254,15 @@ class _Writer:
                 case End.GROUP if opened:
                     opened.pop()
                     inside &= bool(opened)
-                case Line() if opened and opened[-1] not in self.breaks.groups:
+                case Line() if opened and opened[-1] not in self.breaks.groups and (inside or self._is_late(opened[0])):
                     column += len(item.flat)
                 case Line() if inside:
-                    i, column = self.breaks.last_line[opened[-1]], self.indents[-1]
+                    i, column = self.breaks.last_line[opened[-1]], self._margin()
                 case Line() | OwnLine():
                     return True
             i += 1
         return column <= self.width
+
+    def _is_late(self, group: int) -> bool:
+        opened = self.items[group]
+        return isinstance(opened, Open) and opened.kind is Kind.LATE

@@ -1,25 +1,28 @@
 """The one layout of a `.cnn` file: `cnnc fmt`.
 
-What a line holds is decided by its width, but for two things that only the author knows. Where a pipe is broken before
-(or after) an arrow, it stays so, for networks are written a layer, a stage or a unit a line; and a list or a tuple
-that is broken stays broken, a branch or a row of a kernel a line. So:
+What a line holds is decided by its width, but for two things that only the author knows. Networks are written a layer,
+a stage or a unit a line, so a line that the author began with an arrow (or ended with one) stays a line. Branches of a
+fan-out and rows of a kernel are written a line each, so a list or a tuple that the author broke stays broken.
 
-    logits = image -> scale(1/255)              an author's arrows begin lines; a line that gets too long
-      -> conv(32, 3) as conv1 -> relu           is broken at each of its arrows
-    block pair(c) = [                           a list keeps the line of its `=`, one item a line if it does not fit
+    logits = image -> scale(1/255)        the author's lines; one that is too long is broken at each of its arrows
+      -> conv(32, 3) as conv1 -> relu
+
+    block pair(c) = [                     a list begins beside the `=` and, if it does not fit, has one item a line
       conv(c, 1),
       conv(c, 3) -> relu,
     ] -> add -> relu
-    block unit(c) =                             other values of declarations that do not fit take lines of their own,
-      conv(c, 3)                                where arrows stand below what they continue
+
+    block unit(c) =                       other values of declarations that do not fit begin below,
+      conv(c, 3)                          and their arrows stand where they begin
       -> relu
 
-Sums and what binds looser have spaces around their signs, products and powers have none: `a*b + c`. Calls are broken one
-argument a line; lists of numbers are filled. Brackets that break end in a comma. The settings of `train` are a table.
-At most one blank line is kept between statements, and one stands before a declaration with a body of statements.
+Sums, and what binds looser, have spaces around their signs; products and powers have none: `a*b + c`. Calls are broken
+an argument a line, lists of numbers are filled, and brackets that break end in a comma. The settings of `train` are a
+table. Of blank lines one is kept between statements, and one is put before a declaration with statements.
 
 A comment on a line of its own stays above what follows it, one at the end of a line at the end of a line.
-Formatting again changes nothing; the words of a file but for those commas stay the same, or nothing is written.
+
+Formatting again changes nothing. Words stay, but for commas at the end of brackets, or nothing is written at all.
 """
 
 from __future__ import annotations
@@ -38,15 +41,17 @@ from .comments import Begin, Last, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
 from .layout import tokens_of
 from .parse import parse
+from .sources import check_source
 
 WIDTH = 100
 
 
 def format(source: Source) -> str:
-    """A file in the one layout; raises `ModelError` with its syntax errors."""
+    """A file in the one layout; raises `ModelError` with its syntax errors, or if it gets too large."""
     parse(source)
     document: Doc = _grammar().parse(source.text)  # type: ignore[assignment]
     text = write(Weaver(source.text).weave(flatten(document)), WIDTH)
+    check_source(Source(f"the layout of {source.name}", text), len(text.encode()))
     if _words(text) != _words(source.text):
         raise InternalError(f"the layout of {source.name} would change what it says")
     return text
@@ -79,7 +84,7 @@ class _Piece:
     last: Token
     doc: Doc
     aligned: Doc = ()
-    sort: Literal["", "number", "list", "statements", "setting"] = ""
+    sort: Literal["", "number", "numbers", "list", "conditional", "setting", "statements"] = ""
 
 
 @v_args(inline=True)
@@ -158,7 +163,11 @@ class _Layout(Transformer):
         self, keyword: Token, condition: _Piece, then: Token, value: _Piece, otherwise: Token, other: _Piece
     ) -> _Piece:
         clause = Group((keyword, " ", condition.doc, Nest((Line(), then, " ", value.doc))))
-        return _hanging(keyword, clause, (Line(), otherwise, " ", other.aligned or other.doc), other.last)
+        last = other.aligned or other.doc
+        if other.sort == "conditional" and isinstance(last, Group):
+            last = last.doc  # its clauses are of one rank with this one
+        piece = _hanging(keyword, clause, (Line(), otherwise, " ", last), other.last)
+        return replace(piece, sort="conditional")
 
     def pipe(self, head: _Piece, *parts: Any) -> _Piece:
         lines: list[list[tuple[Token, _Piece]]] = [[]]
@@ -212,7 +221,7 @@ class _Layout(Transformer):
     def list_of(self, opened: Token, *parts: Any) -> _Piece:
         numbers = all(part.sort == "number" for part in _items(parts))
         bracket = _bracket(opened, *parts, fill=numbers, broken=not numbers and _is_broken(opened, parts))
-        return replace(bracket, sort="list")
+        return replace(bracket, sort="numbers" if numbers else "list")
 
     def tuple_of(self, opened: Token, *parts: Any) -> _Piece:
         return _bracket(opened, *parts, broken=_is_broken(opened, parts))
@@ -264,7 +273,7 @@ def _tight(*given: Token | _Piece | None) -> _Piece:
 def _declaration(*parts: Token | _Piece) -> _Piece:
     """`… = value`."""
     *head, value = parts
-    if not isinstance(value, _Piece) or value.sort == "list":
+    if not isinstance(value, _Piece) or value.sort in ("list", "numbers"):
         return _phrase(*parts)
     doc = Group((_phrase(*head).doc, Nest((Line(), value.aligned or value.doc))))
     return _Piece(_first(parts[0]), value.last, doc)
@@ -305,7 +314,7 @@ def _steps(head: _Piece, steps: Sequence[tuple[Token, _Piece]], indent: int) -> 
         return head.doc
     rest = Nest(tuple((Line(), arrow, " ", step.doc) for arrow, step in steps), indent)
     if head.sort == "list":  # which breaks before the arrows after it do
-        return (head.doc, Group(rest, Kind.PIPE))
+        return (head.doc, Group(rest, Kind.LATE))
     return Group((head.doc, rest), Kind.PIPE)
 
 
