@@ -68,7 +68,7 @@ def _findings(files: Iterable[str], sizes: dict[str, int]) -> Iterator[Diagnosti
 
 def to_json(finding: Diagnostic) -> str:
     """One line; lines and columns count from 1, the end is the first character that is not meant."""
-    place: dict[str, object] = {name: None for name in ("file", "line", "column", "end_line", "end_column")}
+    place: dict[str, object] = {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
     if finding.span is not None:
         source = finding.span.source
         place = {"file": source.name}
