@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import lark
 
-from .document import Item, Line, LineEnd, Mark, Open, OwnLine
+from .document import HARD, End, Indent, Item, Kind, Line, LineEnd, Mark, Open, OwnLine
 from .layout import RESERVED, Token, tokens_of
 
 _LEADING = frozenset(
@@ -45,6 +45,17 @@ class Last(Mark):
     blanks: bool = False  # are kept
 
 
+@dataclass(frozen=True, slots=True)
+class Value(Mark):
+    """The space before the value of a statement; if there are comments above it, a new line, indented up to its end."""
+
+    token: lark.Token
+
+
+class ValueEnd(Mark):
+    pass
+
+
 class Weaver:
     """Puts the comments and blank lines of a text into the stream of its words. Words are known by where they start."""
 
@@ -53,9 +64,7 @@ class Weaver:
         self.comments = comments_of(text)
         self.above: dict[int, list[int]] = defaultdict(list)  # comments on lines of their own
         self.beside: dict[int, int] = {}  # a comment at the end of the line
-        self.late: list[
-            int
-        ] = []  # comments where another one had ended the line: they go above the first word of the next
+        self.late: list[int] = []  # comments that found their line ended by another: they go above the next
         self.gaps: set[int] = set()  # words and comments below a blank line
         tokens = tokens_of(text)
         starts = [token.start for token in tokens]
@@ -66,6 +75,9 @@ class Weaver:
                 self.gaps.add(start)
         for start in self.comments:
             self._attach(start, bisect_right(starts, start), tokens)
+        self.woven: list[Item] = []
+        self.line_has_ended = False  # by a comment
+        self.value_is_below = False
 
     def _attach(self, start: int, at: int, tokens: Sequence[Token]) -> None:
         """Find the place of the comment between `tokens[at - 1]` and `tokens[at]`.
@@ -94,52 +106,67 @@ class Weaver:
 
     def weave(self, stream: Iterable[Item]) -> list[Item]:
         """The stream with its marks replaced, and with the comments above and beside its words."""
-        woven: list[Item] = []
-        ended = False  # whether a comment ends this line already
         for item in stream:
-            if isinstance(item, Begin):
-                woven += self._begin(item)
-                ended = False
-            elif isinstance(item, Last):
-                woven += self._last(item)
-            elif isinstance(item, lark.Token):
-                at = _start(item)
-                if ended:
-                    self.late += [*self.above.pop(at, ()), *self._beside(at)]
-                    woven.append(item)
-                    continue
-                _put_before_groups(woven, [OwnLine(self.comments[start]) for start in self._take(at)])
-                woven.append(item)
-                for start in self._beside(at):
-                    woven.append(LineEnd(self.comments[start]))
-                    ended = True
-            else:
-                woven.append(item)
-                ended &= not isinstance(item, Line)
-        return woven
+            match item:
+                case Begin():
+                    self._begin(_start(item.token), item.blank)
+                case Last():
+                    self._last(_END if item.token is None else _start(item.token), item.blanks)
+                case Value():
+                    self._value(_start(item.token))
+                case ValueEnd():
+                    self._put(*((End.NEST, End.GROUP) if self.value_is_below else ()))
+                case lark.Token():
+                    self._word(item)
+                case _:
+                    self._put(item)
+        return self.woven
+
+    def _put(self, *items: Item) -> None:
+        self.woven += items
+        for item in items:
+            if isinstance(item, Line | OwnLine | LineEnd):
+                self.line_has_ended = isinstance(item, LineEnd)
 
     def _take(self, at: int) -> list[int]:
-        """The comments that stand above a word, for the one time that they are written."""
+        """The comments to be written above a word, for the one time that they are."""
         taken, self.late = [*self.late, *self.above.pop(at, ())], []
         return taken
 
-    def _beside(self, at: int) -> list[int]:
-        return [self.beside[at]] if at in self.beside else []
-
-    def _begin(self, mark: Begin) -> Iterator[Item]:
-        at = _start(mark.token)
+    def _begin(self, at: int, blank: bool) -> None:
         starts = [*self._take(at), at]
         gaps = [start in self.gaps for start in starts]
-        gaps[0] |= mark.blank and not any(gaps)
+        gaps[0] |= blank and not any(gaps)
         for start, gap in zip(starts, gaps, strict=True):
-            yield Line("", hard=True, blank=gap)
+            self._put(Line("", hard=True, blank=gap))
             if start != at:
-                yield OwnLine(self.comments[start])
+                self._put(OwnLine(self.comments[start]))
 
-    def _last(self, mark: Last) -> Iterator[Item]:
-        for start in self._take(_END if mark.token is None else _start(mark.token)):
-            yield Line("", hard=True, blank=mark.blanks and start in self.gaps)
-            yield OwnLine(self.comments[start])
+    def _last(self, at: int, blanks: bool) -> None:
+        for start in self._take(at):
+            self._put(Line("", hard=True, blank=blanks and start in self.gaps), OwnLine(self.comments[start]))
+
+    def _value(self, at: int) -> None:
+        self.value_is_below = at in self.above and not self.line_has_ended
+        if self.value_is_below:
+            self._put(Open(Kind.PLAIN), Indent(2))
+            for start in self._take(at):
+                self._put(HARD, OwnLine(self.comments[start]))
+        else:
+            self._put(" ")
+
+    def _word(self, token: lark.Token) -> None:
+        at = _start(token)
+        beside = [self.beside[at]] if at in self.beside else []
+        if self.line_has_ended:
+            self.late += [*self.above.pop(at, ()), *beside]
+            self._put(token)
+            return
+        above = self._take(at)
+        groups = len(list(takewhile(lambda item: isinstance(item, Open), reversed(self.woven)))) if above else 0
+        opened = [self.woven.pop() for _ in range(groups)]  # comments concern what is around the groups that begin here
+        self._put(*(OwnLine(self.comments[start]) for start in above), *opened, token)
+        self._put(*(LineEnd(self.comments[start]) for start in beside))
 
 
 def _start(token: lark.Token) -> int:
@@ -149,11 +176,3 @@ def _start(token: lark.Token) -> int:
 
 def _may_end_a_line(token: Token) -> bool:
     return token.text in _ENDING or (token.text not in RESERVED and (token.is_name or token.text[0] in '0123456789"'))
-
-
-def _put_before_groups(woven: list[Item], comments: Sequence[Item]) -> None:
-    """Insert comments before the groups that have just opened: they concern what is around those."""
-    at = len(woven)
-    while comments and at and isinstance(woven[at - 1], Open):
-        at -= 1
-    woven[at:at] = comments

@@ -53,7 +53,7 @@ class IfBroken:
 
 @dataclass(frozen=True, slots=True)
 class OwnLine:
-    """A comment with a line to itself. In the middle of a line, it and what follows go to lines of their own."""
+    """A comment with a line to itself. In the middle of a line it ends that, and the rest is indented."""
 
     comment: str
 
@@ -169,7 +169,7 @@ class _Writer:
         self.column = 0
         self.indents = [0]
         self.broken = [True]  # of the groups around, the file itself outermost
-        self.shift, self.shifted_at = 0, 0
+        self.shift = 0
 
     def text(self) -> str:
         for i, item in enumerate(self.items):
@@ -193,7 +193,7 @@ class _Writer:
                 case OwnLine():
                     if self.line:
                         self._end_line()
-                        self.shift, self.shifted_at = 2, self._depth()
+                        self.shift = 2
                     self._put(item.comment)
                     self._end_line()
         self._end_line()
@@ -209,9 +209,6 @@ class _Writer:
     def _margin(self) -> int:
         return self.indents[-1] + self.shift
 
-    def _depth(self) -> int:
-        return len(self.indents) + len(self.broken)
-
     def _end_line(self) -> None:
         if self.line:
             self.lines.append("  ".join(["".join(self.line).rstrip(), *self.comments]))
@@ -221,8 +218,7 @@ class _Writer:
         breaks = self.broken[-1] and not (line.fill and self._fits_to_next_line(i))
         if breaks or i in self.breaks.lines or not self.line:
             self._end_line()
-            if self._depth() <= self.shifted_at:
-                self.shift = 0
+            self.shift = 0
             if line.blank and self.lines:
                 self.lines.append("")
         else:

@@ -37,7 +37,7 @@ from lark import Lark, Token, Transformer, v_args
 
 from ...runtime.errors import InternalError
 from ..diagnostics import Source
-from .comments import Begin, Last, Weaver, comments_of
+from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
 from .layout import tokens_of
 from .parse import parse
@@ -259,9 +259,14 @@ def _doc(part: Token | _Piece) -> Doc:
 
 def _phrase(*given: Token | _Piece | None) -> _Piece:
     """Parts with spaces between them, as `input x: f32[N]` and `a, b = c`."""
-    first, *rest = parts = _present(given)
-    doc = tuple((part if part in (",", ":") else (" ", _doc(part))) for part in rest)
-    return _Piece(_first(first), _last(parts[-1]), (_doc(first), *doc))
+    parts = _present(given)
+    doc = [_doc(parts[0])]
+    for before, part in pairwise(parts):
+        if before == "=":
+            doc.append((Value(_first(part)), _doc(part), ValueEnd()))
+        else:
+            doc.append(part if part in (",", ":") else (" ", _doc(part)))
+    return _Piece(_first(parts[0]), _last(parts[-1]), tuple(doc))
 
 
 def _tight(*given: Token | _Piece | None) -> _Piece:
