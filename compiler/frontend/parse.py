@@ -11,7 +11,7 @@ from lark.exceptions import UnexpectedInput
 from ..diagnostics import Diagnostic, Source, model_error
 from . import ast
 from .build import Builder, Fault
-from .recover import recover
+from .recover import recover, without
 
 
 @cache
@@ -38,12 +38,9 @@ def salvage(source: Source) -> tuple[ast.File, list[Diagnostic]]:
     """The syntax tree of what parses in a file, and the syntax errors of the rest."""
     try:
         return _file(source, source.text), []
-    except (UnexpectedInput, Fault) as error:
-        errors, lost = recover(source, grammar(), error)
-    text = source.text
-    for fragment in lost:
-        text = text[: fragment.start] + " " * (fragment.end - fragment.start) + text[fragment.end :]
-    return replace(_file(source, text), lost=lost), errors
+    except (UnexpectedInput, Fault):
+        errors, lost = recover(source, grammar())
+    return replace(_file(source, without(source.text, lost)), lost=lost), errors
 
 
 def _file(source: Source, text: str) -> ast.File:

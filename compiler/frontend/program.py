@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,6 +30,8 @@ class FileModule(Module):
         super().__init__(file.source, report)
         self.file = file
         self.read: set[str] = set()
+        self._broken = [fragment.start for fragment in file.lost]
+        self._damaged: dict[tuple[int, int, tuple[str, ...]], bool] = {}
         self._lost = frozenset(name for fragment in file.lost for name in fragment.names)
         self._values: dict[str, Any] = {}
         self._consts: dict[str, ast.Const] = {}
@@ -54,8 +57,12 @@ class FileModule(Module):
         return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
 
     def damaged(self, node: ast.Node, *kinds: str) -> bool:
-        inside = (f for f in self.file.lost if node.start <= f.start <= node.end)
-        return any(not kinds or fragment.kind in kinds for fragment in inside)
+        key = node.start, node.end, kinds
+        if key not in self._damaged:
+            first, last = bisect_left(self._broken, node.start), bisect_right(self._broken, node.end)
+            inside = self.file.lost[first:last]
+            self._damaged[key] = any(not kinds or fragment.kind in kinds for fragment in inside)
+        return self._damaged[key]
 
     def span(self, node: ast.Node) -> Span:
         return Span(self.source, node.start, node.end)
@@ -87,7 +94,7 @@ class FileModule(Module):
         if isinstance(body, ast.Body):
             for wanted in (ast.Input, ast.Output):
                 word = wanted.__name__.lower()
-                if not any(isinstance(s, wanted) for s in body.statements) and not self.damaged(body, word):
+                if not any(isinstance(s, wanted) for s in body.statements) and not self.damaged(body):
                     message = f"the {kind} `{declaration.name.text}` has no {word}"
                     self.report.add(Diagnostic("E0210", message, self.span(declaration.name)))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput
@@ -17,21 +18,18 @@ from .layout import DECLARING, RESERVED, STATING, Outline, Part, Token, declarat
 BINDING = DECLARING | STATING | {"as"}
 
 
-def recover(
-    source: Source, grammar: Lark, error: UnexpectedInput | Fault
-) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
-    """The syntax errors of a file for which `error` was raised, and the texts to leave out so that the rest parses."""
+def recover(source: Source, grammar: Lark) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
+    """The syntax errors of a file, and the texts to leave out so that the rest parses."""
     text, tokens = source.text, tokens_of(source.text)
     faults: list[Fault] = []
     lost: list[ast.Fragment] = []
     for declaration in declarations_of(text, tokens):
+        whole = Part("_declaration", declaration.first, declaration.last)
         wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, text, tokens, grammar)]
+        wrong = wrong or [(whole, fault) for fault in _faults(whole, text, tokens, grammar)]
         if wrong:
             faults += [fault for _, fault in wrong]
             lost += _lost(declaration, [part for part, _ in wrong], text, tokens, grammar)
-    if not faults:  # each part parses, but the whole does not
-        faults = [_fault(error, Part("file", 0, len(tokens)), 0, text, tokens)]
-        lost = [_fragment(0, len(tokens), tokens)]
     errors = [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
         for fault in _misplaced(sorted(faults, key=lambda fault: fault.start), tokens)
@@ -39,33 +37,53 @@ def recover(
     return errors, tuple(lost)
 
 
+def without(text: str, lost: Sequence[ast.Fragment], start: int = 0) -> str:
+    """A text that begins at `start` with blanks for what is lost, so that all the rest stays in its place."""
+    pieces, at = [], 0
+    for fragment in lost:
+        pieces += [text[at : fragment.start - start], " " * (fragment.end - fragment.start)]
+        at = fragment.end - start
+    return "".join([*pieces, text[at:]])
+
+
 def _misplaced(faults: list[Fault], tokens: Sequence[Token]) -> Iterator[Fault]:
     """The same faults; a brace that seems open and one that seems surplus after it are one: a declaration inside."""
-    waiting = iter(faults)
-    for fault in waiting:
-        rest = [other for other in faults if other.start > fault.start]
-        if fault.message == "`{` is never closed" and rest and rest[0].message == "`}` closes nothing":
-            inside = (t for t in tokens if t.text in DECLARING and fault.start < t.start < rest[0].start)
-            word = next(inside, None)
-            if word is not None:
-                help = "inside, a binding is enough: name = …" if word.text == "const" else ""
-                yield Fault(f"a `{word.text}` inside of braces", word.start, word.end, help=help)
-                next(waiting)
-                continue
-        yield fault
+    declaring = [token for token in tokens if token.text in DECLARING]
+    starts = [token.start for token in declaring]
+    ended = False
+    for fault, following in pairwise([*faults, None]):
+        assert fault is not None
+        if ended:  # the surplus brace of the declaration before
+            ended = False
+            continue
+        inside = bisect_right(starts, fault.start)
+        pair = (fault.message, following.message if following else "")
+        ended = pair == ("`{` is never closed", "`}` closes nothing") and inside < len(declaring)
+        if ended:
+            word = declaring[inside]
+            help = "inside, a binding is enough: name = …" if word.text == "const" else ""
+            yield Fault(f"a `{word.text}` inside of braces", word.start, word.end, help=help)
+        else:
+            yield fault
 
 
 def _lost(
     declaration: Outline, wrong: Sequence[Part], text: str, tokens: Sequence[Token], grammar: Lark
 ) -> list[ast.Fragment]:
-    """The statements that do not parse, or the whole declaration if it does not parse without them."""
-    lost = [_fragment(part.first, part.last, tokens) for part in wrong if part.rule == "statement"]
+    """The statements that do not parse, or the whole declaration if it does not parse without them.
+
+    A statement on the same line goes too: it may be the other half of one that a misplaced word cuts in two.
+    """
+    broken = {part.first for part in wrong}
+    for part, following in pairwise(declaration.parts):
+        at = following.first
+        if part.rule == "statement" and part.last == at < len(tokens) and not _apart(tokens[at - 1], tokens[at], text):
+            broken |= {part.first, at} if broken & {part.first, at} else set()
+    statements = (part for part in declaration.parts if part.rule == "statement" and part.first in broken)
+    lost = [_fragment(part.first, part.last, tokens) for part in statements]
     start, end = tokens[declaration.first].start, tokens[declaration.last - 1].end
-    rest = text[start:end]
-    for fragment in lost:
-        rest = rest[: fragment.start - start] + " " * (fragment.end - fragment.start) + rest[fragment.end - start :]
     try:
-        grammar.parse(rest, start="_declaration")
+        grammar.parse(without(text[start:end], lost, start), start="_declaration")
     except (UnexpectedInput, Fault):
         return [_fragment(declaration.first, declaration.last, tokens)]
     return lost
@@ -77,11 +95,14 @@ def _fragment(first: int, last: int, tokens: Sequence[Token]) -> ast.Fragment:
         return ast.Fragment(tokens[first - 1].end, tokens[first - 1].end, "", frozenset())
     names, heading = set(), True
     for i in range(first, last):
-        token, before = tokens[i], tokens[i - 1].text if i > first else ""
-        after = tokens[i + 1].text if i + 1 < last else ""
-        heading = heading and (token.is_name or token.text == ",")
-        if token.is_name and (heading or after in ("=", ":") or before in BINDING):
-            names.add(token.text)
+        heading = heading and (tokens[i].is_name or tokens[i].text == ",")
+        if tokens[i].is_name and (heading or (i > first and tokens[i - 1].text in BINDING)):
+            names.add(tokens[i].text)
+    listed = False  # whether `=` or `:` follows, perhaps after more names
+    for i in reversed(range(first, last)):
+        if tokens[i].is_name and listed:
+            names.add(tokens[i].text)
+        listed = tokens[i].text in ("=", ":") or (listed and (tokens[i].is_name or tokens[i].text == ","))
     return ast.Fragment(tokens[first].start, tokens[last - 1].end, tokens[first].text, frozenset(names))
 
 

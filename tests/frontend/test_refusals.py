@@ -148,3 +148,21 @@ def test_an_assertion_fills_in_its_values():
         parse_text("""model M(c=4) { input x: f32[N, 3]
             assert x.channels == c, "has {x.channels} channels, not {c}"
             output y = x }""")
+
+
+def test_a_word_that_cuts_a_statement_in_two_makes_no_errors_of_meaning(errors):
+    """Neither half is what was meant: `scores = photo` alone would give bytes to the sigmoid."""
+    found = errors("""
+        model M {
+          input photo: u8[N, 3, 8, 8]
+          scores = photo share scale(1/255) -> global_avgpool
+          a, b = = scores -> split([1, 2])
+          output probs = scores -> sigmoid
+          output rest = (a, b) -> concat -> nowhere
+        }""")
+    assert [code for code, _ in found] == ["E0101", "E0101", "E0201"]
+
+
+def test_very_many_errors_take_little_time(errors):
+    broken = "a = = 3\n" * 3000
+    assert len(errors(f"model M {{ input x: f32[N, 3]\n{broken} output y = x }}")) == 3000
