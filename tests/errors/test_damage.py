@@ -10,9 +10,36 @@ from desk import EXAMPLES
 
 from cnnc.compiler.frontend import check_text
 
-WORDS = (
-    ["->", "(", ")", "[", "]", "{", "}", "=", ",", ":", "/", "model", "block", "const", "input", "output", "share", "param", "test", "if", "then", "else", "as", "use", "none", "1", "x", "conv"]
-)
+WORDS = [
+    "->",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    ",",
+    ":",
+    "/",
+    "model",
+    "block",
+    "const",
+    "input",
+    "output",
+    "share",
+    "param",
+    "test",
+    "if",
+    "then",
+    "else",
+    "as",
+    "use",
+    "none",
+    "1",
+    "x",
+    "conv",
+]
 TEXTS = [(EXAMPLES / f"{name}.cnn").read_text() for name in ("digits", "edges", "multilabel", "lenet5")]
 
 
