@@ -10,36 +10,8 @@ from desk import EXAMPLES
 
 from cnnc.compiler.frontend import check_text
 
-WORDS = [
-    "->",
-    "(",
-    ")",
-    "[",
-    "]",
-    "{",
-    "}",
-    "=",
-    ",",
-    ":",
-    "/",
-    "model",
-    "block",
-    "const",
-    "input",
-    "output",
-    "share",
-    "param",
-    "test",
-    "if",
-    "then",
-    "else",
-    "as",
-    "use",
-    "none",
-    "1",
-    "x",
-    "conv",
-]
+SIGNS = ("->", "(", ")", "[", "]", "{", "}", "=", ",", ":", "/", "1", "x")
+WORDS = (*SIGNS, "model", "block", "const", "input", "output", "param", "test", "if", "else", "as", "use", "none")
 TEXTS = [(EXAMPLES / f"{name}.cnn").read_text() for name in ("digits", "edges", "multilabel", "lenet5")]
 
 
