@@ -173,13 +173,12 @@ class _Layout(Transformer):
         lines: list[list[tuple[Token, _Piece]]] = [[]]
         before = head
         for arrow, step in zip(parts[::2], parts[1::2], strict=True):
-            if before.last.line < arrow.line or arrow.line < step.first.line:  # type: ignore[operator]
+            if _line(before.last) < _line(arrow) or _line(arrow) < _line(step.first):
                 lines.append([])
             lines[-1].append((arrow, step))
             before = step
-        return _Piece(
-            head.first, before.last, _pipe(head, lines, 2), _pipe(head, lines, 0), "list" if head.sort == "list" else ""
-        )
+        sort = "list" if head.sort == "list" else ""
+        return _Piece(head.first, before.last, _pipe(head, lines, 2), _pipe(head, lines, 0), sort)
 
     def named(self, stage: _Piece, keyword: Token, name: Token) -> _Piece:
         return _phrase(stage, keyword, name)

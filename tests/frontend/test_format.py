@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import check_text, load, parse_text
 from cnnc.compiler.frontend.format import WIDTH, format
+from cnnc.compiler.frontend.layout import tokens_of
 from cnnc.compiler.frontend.parse import parse
 from cnnc.compiler.ir.text import show
 from cnnc.runtime.errors import ModelError
@@ -144,24 +147,24 @@ SPACES = ["", " ", " ", " ", "\n", "\n  ", "\n\n\n"]
 REMARKS = ["# why", "#!", '# a "quote', "# [ ( {", "#"]
 
 
-@st.composite
-def programs(draw: st.DrawFn) -> str:
-    tokens = draw(some(DECLARATION))
-    chance = draw(st.sampled_from([0, 0.05, 0.3]))
-    random = draw(st.randoms(use_true_random=False))
+def spaced(tokens: list[str], random: Random, comments: float) -> str:
+    """The tokens with white space between them, and comments as often as that."""
     text = ""
     for token in tokens:
         if token[0] != "~":
             space = random.choice(SPACES)
-            while random.random() < chance:
+            while random.random() < comments:
                 space += f"{random.choice(['', ' '])}{random.choice(REMARKS)}\n{random.choice(SPACES)}"
             if not space and not ((text[-1:] or "(") in "([{}]),=" or token in "([{}]),="):
                 space = " "
             text += space
         text += token.removeprefix("~")
-    if random.random() < chance:
-        text += "# the end"
-    return text
+    return text + ("# the end" if random.random() < comments else "")
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> str:
+    return spaced(draw(some(DECLARATION)), Random(draw(st.integers(0, 999))), draw(st.sampled_from([0, 0.05, 0.3])))
 
 
 def narrow(text: str) -> bool:
@@ -186,6 +189,16 @@ def test_many_programs(text: str):
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_files_at_hand(file: Path):
     hold_the_promises(file.read_text())
+
+
+@pytest.mark.parametrize("comments", [0, 0.05, 0.3])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_files_at_hand_shaken(file: Path, comments: float):
+    text = file.read_text()
+    tokens = tokens_of(text)
+    touching = {after.start for before, after in pairwise(tokens) if after.text in "([" and before.end == after.start}
+    shaken = [f"{'~' if token.start in touching else ''}{token.text}" for token in tokens]
+    assert narrow(hold_the_promises(spaced(shaken, Random(file.name), comments)))
 
 
 @pytest.mark.parametrize("name", ["digits.cnn", "resnet.cnn:ResNet50", "alexnet.cnn", "multilabel.cnn"])
