@@ -273,7 +273,8 @@ class Planner:
     ) -> None:
         """The caller's array into the arena, through a chain of elementwise operators, into the target's layout."""
         channels, rows, columns = extent(value)
-        flat = rows == columns == 1 and target.is_solid  # a row of numbers is the same in every layout
+        # A row of numbers is the same in every layout; but tables go by channel, and it is one channel then.
+        flat = rows == columns == 1 and target.is_solid and not epilogue.tables
         if flat:
             channels, columns = 1, channels
         planar = target.layout.block == 1 or flat

@@ -36,6 +36,16 @@ def images(lanes: int) -> Graph:
     return net.graph
 
 
+def pixels(lanes: int) -> Graph:
+    """Images of one pixel, with numbers of their own for each channel."""
+    net = Net()
+    for channels in (3, lanes + 1):
+        for i, chain in enumerate(chains(channels)):
+            x = net.input(f"x{channels}_{i}", image(channels, 1, 1, "u8" if i % 2 else "f32"))
+            net.output(net.chain(x, *chain), net.chain(x, *chain, stage("conv", channels=2, kernel=1)))
+    return net.graph
+
+
 def several_readers(lanes: int) -> Graph:
     """One image, fetched by different chains and read as it is."""
     net = Net()
@@ -61,7 +71,7 @@ def rows(lanes: int) -> Graph:
 
 
 @every_cpu
-@pytest.mark.parametrize("family", [images, several_readers, rows])
+@pytest.mark.parametrize("family", [images, pixels, several_readers, rows])
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 def test_images_arrive(cpu: str, family, disabled: frozenset[str]):
     hold(family(target(cpu).lanes), cpu, disabled, batch=2)
