@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -107,6 +108,14 @@ def measure(model: str, engines: list[str], threads: int, batch: int, rounds: in
     ]
 
 
+def machine() -> str:
+    """What Linux calls the CPU, and how many cores there are."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=[str(ROOT / "examples" / name) for name in NETWORKS])
@@ -117,7 +126,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     arguments = parser.parse_args()
     results: list[Result] = []
-    print(f"{platform.processor() or platform.machine()}, {arguments.threads} thread(s), batch {arguments.batch}")
+    print(f"{machine()}, {arguments.threads} thread(s), batch {arguments.batch}")
     for model in arguments.models:
         rows = measure(model, arguments.engines.split(","), arguments.threads, arguments.batch, arguments.rounds)
         for row in rows:
