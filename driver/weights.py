@@ -42,5 +42,7 @@ def _beside(network: Network, missing: int) -> Path:
     count = f"{missing} parameter{'s' * (missing != 1)}"
     looked = f", and there is no {' or '.join(path.name for path in candidates)} beside it" if candidates else ""
     raise WeightsError(
-        f"{network.name} has {count} without numbers{looked}", code="E0405", help="give a .safetensors or .npz file"
+        f"{network.name} has {count} without numbers{looked}",
+        code="E0405",
+        help="`--weights` a .safetensors or .npz file; to time or try it, `--random-weights 1`",
     )

@@ -92,7 +92,7 @@ def test_missing_weights_say_what_would_help(model: Callable[[str], Path]):
         cnnc.compile(model(DENSE))
     assert str(refusal.value) == (
         "error[E0405]: M has 2 parameters without numbers, and there is no model.safetensors or model.npz beside it\n"
-        "  = help: give a .safetensors or .npz file"
+        "  = help: `--weights` a .safetensors or .npz file; to time or try it, `--random-weights 1`"
     )
     with pytest.raises(cnnc.WeightsError, match="2 parameters without numbers\n"):
         cnnc.compile(cnnc.parse(DENSE))
