@@ -245,6 +245,8 @@ class _Writer:
             match item := self.items[i]:
                 case str():
                     column += len(item)
+                case IfBroken() if not opened:
+                    column += len(item.text)
                 case Open():
                     opened.append(i)
                 case End.GROUP if opened:

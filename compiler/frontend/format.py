@@ -30,7 +30,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, Literal
 
 from lark import Lark, Token, Transformer, v_args
@@ -143,8 +143,13 @@ class _Layout(Transformer):
         return _Piece(keyword, message[-1], Group((keyword, " ", condition.doc, ",", Nest((Line(), message[-1])))))
 
     def binding(self, *parts: Any) -> _Piece:
-        piece = _phrase(*parts)
-        return replace(piece, sort="setting") if len(_present(parts)) == 3 else piece
+        name, *rest = _present(parts)
+        if rest[0] == "=":
+            return replace(_phrase(name, *rest), sort="setting")
+        others = list(takewhile(lambda part: part not in (":", "="), rest))
+        lines = tuple((",", Line(fill=True), other) for other in others[1::2])
+        names = _Piece(name, [name, *others][-1], Group((name, Nest(lines))))
+        return _phrase(names, *rest[len(others) :])
 
     def section(self, kind: Token, *parts: Any) -> _Piece:
         title = [] if parts[0] is None else [parts[0]]
@@ -257,14 +262,14 @@ def _doc(part: Token | _Piece) -> Doc:
 
 
 def _phrase(*given: Token | _Piece | None) -> _Piece:
-    """Parts with spaces between them, as `input x: f32[N]` and `a, b = c`."""
+    """Parts with spaces between them, as `input x: f32[N]`."""
     parts = _present(given)
     doc = [_doc(parts[0])]
     for before, part in pairwise(parts):
         if before == "=":
             doc.append((Value(_first(part)), _doc(part), ValueEnd()))
         else:
-            doc.append(part if part in (",", ":") else (" ", _doc(part)))
+            doc.append(part if part == ":" else (" ", _doc(part)))
     return _Piece(_first(parts[0]), _last(parts[-1]), tuple(doc))
 
 

@@ -279,6 +279,17 @@ model M {
         f"model M {{ y = x -> f({', '.join(f'an_argument_{i}={i}' for i in range(7))}) }}",
         "model M {\n  y = x\n    -> f(\n" + "".join(f"      an_argument_{i}={i},\n" for i in range(7)) + "    )\n}\n",
     ),
+    "a comma at the end counts": (
+        f"const c = f(x, {'a' * 47} + {'b' * 45})\nconst d = f(x, {'a' * 47} + {'b' * 46})",
+        f"const c =\n  f(\n    x,\n    {'a' * 47} + {'b' * 45},\n  )\n"
+        f"const d =\n  f(\n    x,\n    {'a' * 47}\n      + {'b' * 46},\n  )\n",
+    ),
+    "many names": (
+        f"model M {{ {', '.join(f'part_{i}' for i in range(14))}, rest = split }}",
+        "model M {\n  "
+        + ", ".join(f"part_{i}" for i in range(12))
+        + ",\n    part_12, part_13, rest = split\n}\n",
+    ),
     "choices": (
         "model M { y = if x.channels == c and stride == 1 and groups == 1 "
         "then x + h else if stride == 2 then h else h -> relu }",
