@@ -286,9 +286,7 @@ model M {
     ),
     "many names": (
         f"model M {{ {', '.join(f'part_{i}' for i in range(14))}, rest = split }}",
-        "model M {\n  "
-        + ", ".join(f"part_{i}" for i in range(12))
-        + ",\n    part_12, part_13, rest = split\n}\n",
+        "model M {\n  " + ", ".join(f"part_{i}" for i in range(12)) + ",\n    part_12, part_13, rest = split\n}\n",
     ),
     "choices": (
         "model M { y = if x.channels == c and stride == 1 and groups == 1 "
