@@ -25,7 +25,7 @@ from cnnc.runtime.loader import Code
 
 ROUNDS = 20
 LAYER = 2 * 64 * 64 * 9 * 56 * 56  # floating-point operations
-PIXELS, VECTORS, CHANNELS, REPEATS = 6, 4, 4, 20_000
+PIXELS, VECTORS, CHANNELS, REPEATS = 6, 4, 4, 400_000
 
 
 def peak_kernel(e: Emitter, name: str, *, fed: bool) -> None:
