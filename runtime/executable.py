@@ -18,12 +18,11 @@ from .runner import ENTRY_BYTES, runner
 class Executable:
     """Code, constants and one arena. Calls from several threads take turns."""
 
-    def __init__(self, artifact: Artifact, *, arena: npt.NDArray[np.uint8] | None = None):
-        """`arena` is memory to work in, aligned like `abi.aligned`; by default a network brings its own."""
+    def __init__(self, artifact: Artifact):
         self.manifest = manifest = artifact.manifest
         self._code = Code(artifact.code)
         self._constants = artifact.constants
-        self._arena = aligned(manifest.arena_bytes) if arena is None else arena
+        self._arena = aligned(manifest.arena_bytes)
         self._scratch = aligned(manifest.scratch_bytes_per_thread)
         self._run = runner()
         self._lock = threading.Lock()

@@ -291,6 +291,16 @@ class Planner:
             self.copy(image, target, channels)
 
 
+def row_by_row(x: Buffer, y: Buffer) -> dict[str, Word]:
+    """The words of kernels that go from rows of channel blocks to rows of channel blocks."""
+    return {
+        "input": Address(x), "output": Address(y),
+        "blocks": y.blocks, "rows": y.height, "columns": y.width,
+        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
+        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
+    }  # fmt: skip
+
+
 def extent(value: Value) -> tuple[int, int, int]:
     """Channels, height and width of one image; axes that a value lacks are 1: features are channels of one pixel."""
     channels, height, width = (*value.type.known, 1, 1, 1)[:3]

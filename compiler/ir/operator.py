@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
 
-import numpy as np
 import numpy.typing as npt
 
 from ..diagnostics import Refusal
@@ -211,8 +210,3 @@ def signature(record: type[Operator]) -> str:
             default = spec.default.shown if isinstance(spec.default, Derived) else spec.kind.show(spec.default)
             parts.append(f"{spec.name}={default}")
     return f"{record.name}({', '.join(parts)})" if parts else record.name
-
-
-def accumulate(dtype: npt.DTypeLike) -> npt.DTypeLike:
-    """The precision a reference computes in: that of its inputs, which the caller chose."""
-    return np.result_type(dtype, np.float32)

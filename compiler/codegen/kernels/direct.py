@@ -8,6 +8,7 @@ strides are arguments: one kernel serves every layer of its tile, column stride 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
@@ -93,7 +94,7 @@ class Direct:
                     lane.value = e.at(lane.value, 4)
         return sums
 
-    def _taps(self, e: Emitter, a: dict[str, str], plane: str, carried: list[Var]):
+    def _taps(self, e: Emitter, a: dict[str, str], plane: str, carried: list[Var]) -> AbstractContextManager[str]:
         """Loops over the window of one block; gives the address of the tap for the tile's first pixel."""
         high: Int = 1 if self.pointwise else a["kernel_height"]
         wide: Int = 1 if self.pointwise else a["kernel_width"]

@@ -10,7 +10,7 @@ from ...ir.structure import Parameter
 from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Address, Buffer, Planner, Word, extent
+from ..program import Buffer, Planner, Word, extent, row_by_row
 from .epilogue import chain, epilogue
 from .move import broadcast
 
@@ -22,13 +22,7 @@ def lower_map(planner: Planner, region: Region) -> None:
     if extent(base) != extent(region.node.output):
         x = Buffer(f"{base.name} repeated", y.channels, y.height, y.width, Layout(planner.lanes))
         broadcast(planner, planner.operand(base), x)
-    step: dict[str, Word] = {
-        "input": Address(x), "output": Address(y),
-        "blocks": y.blocks, "rows": y.height, "columns": y.width,
-        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
-        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
-    }  # fmt: skip
-    planner.step(Map(tail), words | step, [x, *reads], [y])
+    planner.step(Map(tail), words | row_by_row(x, y), [x, *reads], [y])
 
 
 def _base(planner: Planner, region: Region) -> Value:

@@ -9,7 +9,7 @@ from ...ops.norm import Groupnorm, Instancenorm, Layernorm, Lrn
 from ...ops.softmax import LogSoftmax, Softmax
 from ..kernels import lrn, normalize, softmax
 from ..kernels.epilogue import Epilogue
-from ..program import Address, Kernel, Planner, Word
+from ..program import Address, Kernel, Planner, Word, row_by_row
 from .epilogue import param
 from .reduce import positions
 
@@ -55,10 +55,5 @@ def _in_order(planner: Planner, region: Region, kernel: Kernel, words: dict[str,
 def lower_lrn(planner: Planner, region: Region) -> None:
     x, y, op = planner.operand(region.operands[0]), planner.result(region.node.output), region.node.op
     assert isinstance(op, Lrn)
-    words: dict[str, Word] = {
-        "input": Address(x), "output": Address(y),
-        "blocks": y.blocks, "rows": y.height, "columns": y.width, "channels": x.channels,
-        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
-        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
-    }  # fmt: skip
-    planner.step(lrn.Lrn(op.size, op.alpha, op.beta, op.k, Epilogue()), words, [x], [y])
+    kernel = lrn.Lrn(op.size, op.alpha, op.beta, op.k, Epilogue())
+    planner.step(kernel, row_by_row(x, y) | {"channels": x.channels}, [x], [y])

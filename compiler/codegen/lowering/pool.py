@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ir.region import Region
 from ...ops.pool import AdaptiveAvgpool, AvgPool, GlobalAvgpool, MaxPool
 from ..kernels.pool import Pool
-from ..program import Address, Planner, Word
+from ..program import Planner, Word, row_by_row
 from .epilogue import epilogue
 
 _PIXELS = 8  # sums at a time: enough to hide an addition behind the others
@@ -26,17 +26,13 @@ def lower_pool(planner: Planner, region: Region) -> None:
     start = -(-pad[1] // stride[1])
     whole = 0 if adaptive else max(0, (x.width - reach + pad[1]) // stride[1] + 1 - start)
     step: dict[str, Word] = {
-        "input": Address(x), "output": Address(y),
-        "blocks": y.blocks, "rows": y.height, "columns": y.width,
         "inner_start": min(start, y.width), "inner_stop": min(start, y.width) + whole // _PIXELS * _PIXELS,
         "input_height": x.height, "input_width": x.width,
         "kernel_height": kernel[0], "kernel_width": kernel[1], "stride_height": stride[0],
         "dilation_height": dilation[0], "dilation_width": dilation[1],
         "pad_top": pad[0], "pad_left": pad[1], "pad_bottom": pad[2], "pad_right": pad[3],
-        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
-        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
     }  # fmt: skip
     mean = isinstance(op, AvgPool | GlobalAvgpool | AdaptiveAvgpool)
     count_pad = isinstance(op, AvgPool) and op.count_pad
     pool = Pool("mean" if mean else "max", _PIXELS, stride[1], adaptive, count_pad, tail)
-    planner.step(pool, words | step, [x, *reads], [y])
+    planner.step(pool, words | row_by_row(x, y) | step, [x, *reads], [y])

@@ -8,7 +8,7 @@ from ...schedule.choose import first_indices
 from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Address, Buffer, Planner, Word, extent
+from ..program import Buffer, Planner, extent, row_by_row
 
 
 def lower_concat(planner: Planner, region: Region) -> None:
@@ -48,7 +48,8 @@ def lower_reshape(planner: Planner, region: Region) -> None:
     (value,), output = region.operands, region.node.output
     source = planner.operand(value)
     if value.type == output.type:
-        return _same(planner, source, planner.result(output))
+        target = planner.result(output)
+        return planner.step(Map(Epilogue()), row_by_row(source, target), [source], [target])
     if output.type.rank == 2 and (source.height, source.width) == (1, 1) and source.is_solid:
         lies = Buffer(output.name, *extent(output), Layout(planner.lanes), source.storage, source.first)
         return planner.alias(output, lies)
@@ -59,12 +60,3 @@ def lower_reshape(planner: Planner, region: Region) -> None:
         )
     flat = planner.planar(source)
     planner.copy(planner.under(flat, target.channels, target.height, target.width), target, target.channels)
-
-
-def _same(planner: Planner, x: Buffer, y: Buffer) -> None:
-    words: dict[str, Word] = {
-        "input": Address(x), "output": Address(y), "blocks": y.blocks, "rows": y.height, "columns": y.width,
-        "input_plane": x.plane_bytes, "input_row": x.row_bytes,
-        "output_plane": y.plane_bytes, "output_row": y.row_bytes,
-    }  # fmt: skip
-    planner.step(Map(Epilogue()), words, [x], [y])
