@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ..runtime.abi import Artifact
@@ -22,7 +22,7 @@ from .passes.fuse_siblings import FuseSiblings
 from .passes.merge_pads import MergePads
 from .passes.share_subexpressions import ShareSubexpressions
 from .schedule.choose import choose
-from .schedule.schedule import Schedule
+from .schedule.schedule import Choice, Schedule
 from .schedule.target import target
 
 GRAPH_PASSES: tuple[Pass, ...] = (
@@ -33,10 +33,13 @@ GRAPH_PASSES: tuple[Pass, ...] = (
 
 @dataclass(frozen=True)
 class Options:
-    """What a compilation can be told. `disabled` names passes to leave out."""
+    """What a compilation can be told. `disabled` names passes to leave out; `exact` leaves out algorithms that trade
+    accuracy for speed; `choices` are the schedule's for the nodes that it names."""
 
     cpu: str = "native"
     disabled: frozenset[str] = frozenset()
+    exact: bool = False
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 Stage: TypeAlias = "Graph | Schedule | Program | Artifact"
@@ -64,6 +67,6 @@ def compile_graph(graph: Graph, options: Options = Options(), after: Callback = 
     for step in GRAPH_PASSES:
         if step.name not in options.disabled:
             graph = timed(step.name, lambda step=step, graph=graph: step.run(graph))  # type: ignore[assignment]
-    schedule = timed("schedule", lambda: choose(graph, target(options.cpu)))
+    schedule = timed("schedule", lambda: choose(graph, target(options.cpu), exact=options.exact, given=options.choices))
     program = timed("program", lambda: plan(graph, schedule, LOWERINGS))  # type: ignore[arg-type]
     return timed("build", lambda: build(program))  # type: ignore[arg-type, return-value]

@@ -33,7 +33,7 @@ def manifest(program: Program, arena: Arena, constants: dict[str, int]) -> abi.M
         outputs=tuple(_port(name, value) for name, value in graph.outputs.items()),
         arena_bytes=arena.bytes,
         arena_peak=arena.peak,
-        scratch_bytes_per_thread=0,
+        scratch_bytes_per_thread=max((step.scratch for step in program.steps), default=0),
         steps=steps,
     )
 

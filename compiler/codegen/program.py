@@ -110,7 +110,7 @@ Word: TypeAlias = int | Address | Constant
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel on some buffers. `parts` is into how many shares it may be cut."""
+    """One kernel on some buffers. `parts` is into how many shares it is cut, each with `scratch` bytes of its own."""
 
     kernel: str
     words: tuple[Word, ...]
@@ -119,6 +119,7 @@ class Step:
     node: str
     spans: tuple[Span, ...] = ()
     parts: int = 1
+    scratch: int = 0
 
 
 @dataclass
@@ -212,7 +213,12 @@ class Planner:
         return Constant(name)
 
     def step(
-        self, kernel: Kernel, words: Mapping[str, Word], reads: Sequence[Buffer], writes: Sequence[Buffer]
+        self,
+        kernel: Kernel,
+        words: Mapping[str, Word],
+        reads: Sequence[Buffer],
+        writes: Sequence[Buffer],
+        scratch: int = 0,
     ) -> None:
         """Add a step; `words` are the kernel's arguments by name, no more and no less."""
         wanted = [name.lstrip("@") for name in kernel.arguments]
@@ -223,7 +229,7 @@ class Planner:
         node = self._node.name if self._node else "input"
         spans = self._node.spans if self._node else ()
         ordered = tuple(words[name] for name in wanted)
-        self.program.steps.append(Step(symbol, ordered, tuple(reads), tuple(writes), node, spans))
+        self.program.steps.append(Step(symbol, ordered, tuple(reads), tuple(writes), node, spans, scratch=scratch))
 
     def _zero_rim(self, buffer: Buffer) -> None:
         top, left, bottom, right = buffer.layout.rim

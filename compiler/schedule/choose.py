@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ...runtime.errors import TargetError
 from ..ir.graph import Graph, Node, Value
@@ -11,10 +11,11 @@ from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile
+from .cost import best_tile, direct_cycles, winograd_block, winograd_cycles
 from .phases import phases, rim_of_phases
-from .schedule import Choice, Layout, Place, Schedule, Sides
+from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
+from .tiles import rim_of_tiles, tiles
 
 _PLAIN = {
     "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool",
@@ -28,22 +29,27 @@ _PLAIN = {
 _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
 ALGORITHMS = (
-    "direct", "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
+    "direct", *WINOGRAD, "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
     *dict.fromkeys(_PLAIN.values()), *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
 
 
-def choose(graph: Graph, target: Target) -> Schedule:
-    """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code."""
+def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
+    """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code.
+
+    `exact` leaves out what trades accuracy for speed; `given` decides for the nodes that it names.
+    """
     regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
     for region in regions:
         _require_supported(graph, region, target)
     for value in graph.outputs.values():
         _require_given(graph, value)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
-    rims = _rims(regions, schedule.places)
+    filtered = {} if exact else {region.node.name: _winograd(region, target) for region in regions}
+    filtered |= given
+    rims = _rims(regions, schedule.places, filtered)
     for region in regions:
-        schedule.choices[region.node.name] = _choice(graph, region, schedule, rims)
+        schedule.choices[region.node.name] = filtered.get(region.node.name) or _choice(graph, region, schedule, rims)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -95,6 +101,28 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     merged = solid and op.kernel == op.stride == (1, 1)
     columns = height * width if merged else width
     return Choice("direct", *best_tile(columns, -(-outside // lanes), target), merged)
+
+
+def _winograd(region: Region, target: Target) -> Choice | None:
+    """Winograd's algorithm, where windows of 3x3 and stride 1 allow it and it costs less than the direct one."""
+    if region.anchor is None or not isinstance(region.anchor.op, Conv):
+        return None
+    op, (x,), y = region.anchor.op, region.operands, region.node.output
+    channels, (out, height, width) = x.type.known[0], y.type.known
+    window, vectors = op.window(x.type), -(-out // target.lanes)
+    square = op.kernel == (3, 3) and op.stride == (1, 1) and window.dilation[0] == window.dilation[1]
+    if not square or op.groups > 1 or channels < target.lanes:
+        return None
+    best = direct_cycles(height, width, 9 * channels, vectors, best_tile(width, vectors, target))
+    choice = None
+    for algorithm, outputs in WINOGRAD.items():
+        count, size = len(tiles(window, height, width, outputs)), outputs + 2
+        tile = best_tile(count, vectors, target)
+        cycles = winograd_cycles(count, size, channels, vectors, target, tile)
+        if cycles < best:
+            block = winograd_block(count, size, channels, vectors, target, tile[0])
+            best, choice = cycles, Choice(algorithm, *tile, block=block)
+    return choice
 
 
 def _require_supported(graph: Graph, region: Region, target: Target) -> None:
@@ -172,7 +200,7 @@ def _root(places: dict[str, Place], name: str) -> str:
     return places[name].root if name in places else name
 
 
-def _rims(regions: list[Region], places: dict[str, Place]) -> dict[str, Sides]:
+def _rims(regions: list[Region], places: dict[str, Place], filtered: Mapping[str, Choice | None]) -> dict[str, Sides]:
     """By root: the rim that its widest reader wants."""
     rims: dict[str, Sides] = {}
     for region in regions:
@@ -180,8 +208,12 @@ def _rims(regions: list[Region], places: dict[str, Place]) -> dict[str, Sides]:
             continue
         x, y = region.operands[0], region.anchor.output
         root, op = _root(places, x.name), region.anchor.op
+        choice = filtered.get(region.node.name)
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
+        elif choice and choice.algorithm in WINOGRAD:
+            outputs = WINOGRAD[choice.algorithm]
+            want = rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
         else:
             want = rim_of(op.window(x.type), x, y)
         if not any(want):

@@ -6,6 +6,10 @@ from math import ceil
 
 from .target import Target
 
+_MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
+_TRANSFORM = 2.5  # cycles for each number of a tile, fitted to 16 channels at 56 x 56
+_HEAVY = 8 << 20  # bytes of weights
+_OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -15,6 +19,30 @@ def tile_cycles(pixels: int, vectors: int) -> float:
     A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand.
     """
     return max(pixels * vectors / 2, (pixels + vectors) / 2) + _LOOP
+
+
+def direct_cycles(rows: int, columns: int, products: int, vectors: int, tile: tuple[int, int]) -> float:
+    """A direct convolution: `products` of taps and input channels for each output."""
+    p, v = tile
+    return rows * ceil(columns / p) * ceil(vectors / v) * products * tile_cycles(p, v)
+
+
+def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int]) -> float:
+    """Winograd's algorithm on `tiles` of `size` x `size` inputs: products or weights from memory, whichever takes
+    longer, and a transform for each register of inputs and of outputs."""
+    p, v = tile
+    products = size * size * ceil(tiles / p) * ceil(vectors / v) * channels * tile_cycles(p, v)
+    weights = size * size * channels * vectors * target.vector_bytes / _MEMORY
+    planes = ceil(channels / target.lanes) + vectors
+    return max(products, weights) + planes * tiles * size * size * _TRANSFORM
+
+
+def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
+    """How many chunks of `pixels` tiles are transformed at a time: what fits a quarter of the L2 cache, but where the
+    weights are so many that reading them anew for each block costs more than data from the L3 cache, what fits that."""
+    point = 4 * size * size * channels
+    room = target.l2_bytes // 4 if point * vectors * target.lanes <= _HEAVY else _OUTER
+    return max(1, min(room // (point * pixels), ceil(tiles / pixels)))
 
 
 def best_tile(columns: int, vectors: int, target: Target) -> tuple[int, int]:

@@ -46,7 +46,7 @@ def _phases(kernel: int, stride: int, dilation: int, pad: int, out: int) -> list
     return found
 
 
-def rim_of_phases(op: ConvTranspose, image: tuple[int, int], out: tuple[int, int]) -> Sides:
+def rim_of_phases(op: ConvTranspose, image: tuple[int, ...], out: tuple[int, ...]) -> Sides:
     """How far the phases' taps reach past each side of the input."""
     (before, after), (left, right) = (
         (

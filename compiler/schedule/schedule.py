@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
+WINOGRAD = {"winograd2": 2, "winograd4": 4}  # algorithms that give a square of so many outputs at a time
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,28 @@ class Place:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a node is computed: the algorithm, the register tile in pixels x vectors of channels, and whether rows are
-    `merged` into one long one, so that tiles run across them."""
+    """How a node is computed: the algorithm, the register tile in pixels x vectors of channels, whether rows are
+    `merged` into one long one, so that tiles run across them, and how many register tiles of pixels make a `block`
+    that is transformed at a time."""
 
     algorithm: str
     pixels: int = 1
     vectors: int = 1
     merged: bool = False
+    block: int = 1
 
     def __str__(self) -> str:
-        return f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' if self.merged else ''}"
+        block = f" block {self.block}" if self.block > 1 else ""
+        return f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' if self.merged else ''}{block}"
+
+    @staticmethod
+    def read(text: str) -> Choice:
+        """The choice that prints like this. Raises `ValueError` where none does."""
+        words = re.fullmatch(r"([a-z0-9 ]+?) (\d+)x(\d+)( merged)?(?: block (\d+))?", text)
+        if words is None:
+            raise ValueError(text)
+        algorithm, pixels, vectors, merged, block = words.groups()
+        return Choice(algorithm, int(pixels), int(vectors), merged is not None, int(block or 1))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ class Native:
     artifact: Artifact
 
 
-def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = ()) -> Native:
+def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), **options: Any) -> Native:
     """Compile a graph whose weights are bound; the graph of every stage is verified."""
     programs: list[Program] = []
 
@@ -61,7 +62,7 @@ def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = ()) 
         elif isinstance(stage, Program):
             programs.append(stage)
 
-    artifact = compile_graph(graph, Options(cpu=cpu, disabled=frozenset(disabled)), after)
+    artifact = compile_graph(graph, Options(cpu=cpu, disabled=frozenset(disabled), **options), after)
     return Native(graph, programs[0], artifact)
 
 
@@ -95,6 +96,7 @@ def run_guarded(
     constants = {name: Window.holding(data, at_end) for name, data in program.constants.items()}
     touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
     arena = {storage: Window(storage.bytes, at_end) for storage in touched}
+    scratch = Window(native.artifact.manifest.scratch_bytes_per_thread, at_end)
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
 
     def resolve(word: Operand, image: int) -> int:
@@ -118,7 +120,8 @@ def run_guarded(
             kernel = prototype(code.address(step.kernel))
             with _allowed(step, arena):
                 for part in range(parts):
-                    kernel(words.ctypes.data, part, parts, 0)
+                    scratch.array(np.uint8, (scratch.size,)).fill(0xFF)
+                    kernel(words.ctypes.data, part, parts, scratch.address)
     return {
         port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
         for i, port in enumerate(native.artifact.manifest.outputs)
@@ -185,9 +188,9 @@ def assert_right(results: Mapping[str, Array], truth: Mapping[str, Expected]) ->
     assert not complaints, "\n".join(complaints)
 
 
-def hold(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), batch: int = 1) -> Native:
+def hold(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), batch: int = 1, **options: Any) -> Native:
     """Compile a graph with random weights, run it in every way and hold it against the truth."""
-    native = compile_native(with_random_weights(graph), cpu, disabled)
+    native = compile_native(with_random_weights(graph), cpu, disabled, **options)
     inputs = images_for(graph, batch)
     assert_right(every_way(native, inputs), truth(native, inputs))
     return native

@@ -118,7 +118,7 @@ def test_convolutions_of_small_whole_numbers_are_exact(cpu: str, family):
     )
     for node in whole.nodes("leaky_relu"):
         whole.swap(node, op=stage("relu"))
-    native = compile_native(whole, cpu)
+    native = compile_native(whole, cpu, exact=True)
     inputs = {name: np.rint(2 * array) for name, array in images_for(graph, 1).items()}
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():

@@ -50,6 +50,7 @@ class Depthwise:
                         for p in range(pixels):
                             sums[p].value = e.fma(e.load(tap, p * self.step * size), kernel, sums[p].value)
                         w.value = e.at(w.value, size)
-                    shared, out = row.tail.block(0, x), e.at(row.target, e.mul_int(x, size))
+                    place = e.mul_int(x, size)
+                    shared, out = row.tail.block(0, place), e.at(row.target, place)
                     for p in range(pixels):
                         e.store(shared.finish(sums[p].value, p), out, p * size)

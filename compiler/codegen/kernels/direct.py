@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue, Tail
+from .outer import outer_product, zeros
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ class Direct:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self.step * (4 if self.planar else size)))
                     sums = self._tile(e, a, here, weights)
+                    place = e.mul_int(x, size * self.spread)
                     for v in range(vectors):
-                        block = tail.block(v, x)
-                        out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), e.mul_int(x, size * self.spread))
+                        block = tail.block(v, place)
+                        out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p in range(pixels):
                             e.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
@@ -78,19 +80,20 @@ class Direct:
 
     def _tile(self, e: Emitter, a: dict[str, str], source: str, weights: str) -> list[list[Var]]:
         """The sums of one register tile: `[pixel][vector]`, in registers from the first to the last tap."""
-        sums = [[Var(e.vector, "zeroinitializer") for _ in range(self.vectors)] for _ in range(self.pixels)]
+        sums = zeros(e, self.pixels, self.vectors)
         plane, w = Var("ptr", source), Var("ptr", weights)
+        pitch = self.step * (4 if self.planar else e.target.vector_bytes)
         carried = [w, *(s for pixel in sums for s in pixel)]
         with e.loop("block", a["blocks"], vary=[plane, *carried]):
             with self._taps(e, a, plane.value, carried) as tap:
                 for c in range(1 if self.planar else e.lanes):
-                    self._channel(e, tap, c, w, sums)
+                    outer_product(e, tap, pitch, c, w, sums)
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
             with e.when(e.compare("ne", a["tail"], 0), vary=carried), self._taps(e, a, plane.value, carried) as tap:
                 lane = Var("ptr", tap)
                 with e.loop("lane", a["tail"], vary=[lane, *carried]):
-                    self._channel(e, lane.value, 0, w, sums)
+                    outer_product(e, lane.value, pitch, 0, w, sums)
                     lane.value = e.at(lane.value, 4)
         return sums
 
@@ -99,19 +102,3 @@ class Direct:
         high: Int = 1 if self.pointwise else a["kernel_height"]
         wide: Int = 1 if self.pointwise else a["kernel_width"]
         return e.walk(plane, [("kh", high, a["tap_row"]), ("kw", wide, a["tap_column"])], carried)
-
-    def _channel(self, e: Emitter, tap: str, c: int, w: Var, sums: list[list[Var]]) -> None:
-        """One input channel into every sum: outer product of `pixels` scalars and `vectors` registers of weights.
-
-        LLVM likes to load the next channel's weights early. Where registers are too few for that it would spill, so
-        there the address is made a stranger for each channel.
-        """
-        if (self.pixels + 2) * self.vectors >= e.target.registers:
-            w.value = e.launder(w.value)
-        size, pixel = e.target.vector_bytes, 4 if self.planar else e.target.vector_bytes
-        kernels = [e.load(w.value, v * size) for v in range(self.vectors)]
-        for p in range(self.pixels):
-            value = e.splat(e.load_float(tap, p * self.step * pixel + 4 * c))
-            for v in range(self.vectors):
-                sums[p][v].value = e.fma(kernels[v], value, sums[p][v].value)
-        w.value = e.at(w.value, self.vectors * size)

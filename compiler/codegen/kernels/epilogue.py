@@ -67,8 +67,8 @@ class Tail:
     def _tables_pitch(self) -> int:
         return self.epilogue.tables * self.e.target.vector_bytes
 
-    def block(self, number: Int, x: Int) -> Block:
-        """One channel block from pixel `x` on: what its pixels share is loaded here."""
+    def block(self, number: Int, place: Int) -> Block:
+        """One channel block from `place` bytes into the row on: what its pixels share is loaded here."""
         e, size = self.e, self.e.target.vector_bytes
         base = e.at(self._tables, e.mul_int(number, self._tables_pitch)) if self.epilogue.tables else ""
         tables = [e.load(base, t * size) for t in range(self.epilogue.tables)]
@@ -76,7 +76,7 @@ class Tail:
         for i, kind in enumerate(self.epilogue.extras):
             plane = e.at(self._extras[i], e.mul_int(self.a[f"extra{i}_plane"], number))
             if kind == "tensor":
-                extras.append(e.at(plane, e.mul_int(x, self.pitch)))
+                extras.append(e.at(plane, place))
             else:
                 extras.append(e.load(plane) if kind == "channel" else e.splat(e.load_float(plane)))
         return Block(e, self.epilogue, self.pitch, tables, extras)

@@ -50,4 +50,5 @@ class Gather:
                         with e.loop("channel", a["channels"], vary=[where, w, total]):
                             total.value = e.fma(e.load(w.value), e.gather(tap, where.value), total.value)
                             w.value, where.value = e.at(w.value, size), e.at(where.value, 8 * e.lanes)
-                    e.store(tail.block(0, x).finish(total.value, 0), e.at(target, e.mul_int(x, size * self.spread)))
+                    place = e.mul_int(x, size * self.spread)
+                    e.store(tail.block(0, place).finish(total.value, 0), e.at(target, place))

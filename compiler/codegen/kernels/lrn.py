@@ -50,7 +50,8 @@ class Lrn:
                         self._square(e, e.at(where, on), masks[2], last),
                     ]
                     value = self._value(e, e.load(where), self._energy(e, squares))
-                    e.store(row.tail.block(0, x).finish(value, 0), e.at(row.target, e.mul_int(x, size)))
+                    place = e.mul_int(x, size)
+                    e.store(row.tail.block(0, place).finish(value, 0), e.at(row.target, place))
 
     def _square(self, e: Emitter, where: str, mask: str, missing: str | None) -> str:
         value = e.choose_lanes(mask, e.load(where), "zeroinitializer")

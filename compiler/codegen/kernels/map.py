@@ -29,4 +29,4 @@ class Map:
             with rows(e, a, self.epilogue) as row, e.loop("column", a["columns"]) as x:
                 at = e.mul_int(x, size)
                 value = e.load(e.at(e.at(row.source, e.mul_int(row.number, a["input_row"])), at))
-                e.store(row.tail.block(0, x).finish(value, 0), e.at(row.target, at))
+                e.store(row.tail.block(0, at).finish(value, 0), e.at(row.target, at))

@@ -88,7 +88,8 @@ class Pool:
         with e.walk(corner, axes, values) as tap:
             for p, value in enumerate(values):
                 value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
-        shared, out = row.tail.block(0, x), e.at(row.target, e.mul_int(x, size))
+        place = e.mul_int(x, size)
+        shared, out = row.tail.block(0, place), e.at(row.target, place)
         divisor = None
         if self.kind == "mean":
             count = e.mul_int(divide_rows, divide_columns)

@@ -42,7 +42,8 @@ class Resize:
                     for source, by in zip(sources, down, strict=True):
                         mixed = self._add(e, e.load(e.at(source, column)), by, mixed)
                     total = self._add(e, mixed, weight, total)
-                e.store(row.tail.block(0, x).finish(total, 0), e.at(row.target, e.mul_int(x, size)))
+                place = e.mul_int(x, size)
+                e.store(row.tail.block(0, place).finish(total, 0), e.at(row.target, place))
 
     def _weight(self, e: Emitter, table: str, first: str, tap: int) -> str:
         return e.splat(e.load_float(e.at(table, e.mul_int(e.add_int(first, tap), 4))))

@@ -13,9 +13,12 @@ from .reduce import lower_reduce
 from .resize import lower_resize
 from .shape import lower_concat, lower_reshape, lower_slice
 from .transposed import lower_transposed
+from .winograd import lower_winograd
 
 LOWERINGS: dict[str, Lowering] = {
     "direct": lower_direct,
+    "winograd2": lower_winograd,
+    "winograd4": lower_winograd,
     "gather": lower_gather,
     "depthwise": lower_depthwise,
     "dense": lower_dense,

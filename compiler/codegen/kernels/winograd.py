@@ -1,0 +1,168 @@
+"""Winograd convolution with 3x3 windows: transform tiles of the input, multiply, transform back.
+
+Tiles of `outputs` x `outputs` results are taken in chunks of as many as a register tile has pixels, and chunks in
+blocks whose transformed inputs stay in the cache:
+
+    data      [point][chunk of the block][input block][tile][lane]     a block, all input channels
+    products  [point][vector][tile of the block][lane]                 a block, one group of output channels
+    weights   [group][point][input block][lane][vectors * lanes]       so that they stream in address order
+
+A *point* is one of the (outputs + 2)**2 numbers of a transformed tile, for each of which there is a product of
+matrices. The last chunk overlaps the one before rather than fall short. A NaN or infinity reaches all of its tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..arithmetic import Arithmetic
+from ..emit import Emitter, Int, Var
+from ..winograd import TRANSFORMS, Transform
+from .epilogue import Epilogue, Tail
+from .outer import outer_product, zeros
+
+TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first output's row and column, rows, columns
+
+
+@dataclass(frozen=True)
+class Winograd:
+    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation).
+
+    Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
+    within it, transforms its input. Each part has its own scratch memory for data and products.
+    """
+
+    outputs: int
+    pixels: int
+    vectors: int
+    epilogue: Epilogue
+    spread: int = 1
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (
+            "@input", "@weights", "@output", "@tiles",
+            "count", "chunks", "block",  # tiles, chunks in all, chunks of a block
+            "groups", "planes", "blocks", "tail",  # of output channels; of inputs: blocks, full ones, channels left
+            "input_plane", "tap_row", "tap_column",
+            "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
+            "weights_group", "weights_point",
+            "output_plane", "output_row",
+            *self.epilogue.arguments,
+        )  # fmt: skip
+
+    @property
+    def transform(self) -> Transform:
+        return TRANSFORMS[self.outputs]
+
+    def emit(self, e: Emitter, name: str) -> None:
+        with e.kernel(name, self.arguments) as a:
+            each = e.div_int(e.add_int(a["chunks"], e.sub_int(a["block"], 1)), a["block"])
+            lo, hi = e.share(e.mul_int(each, a["groups"]))
+            block = Var("i64", e.div_int(lo, a["groups"]))
+            group = Var("i64", e.sub_int(lo, e.mul_int(block.value, a["groups"])))
+            a["data"], a["sums"] = "%scratch", e.at("%scratch", a["products"])
+            with e.loop("unit", hi, start=lo, vary=[block, group]) as unit:
+                first = e.mul_int(block.value, a["block"])
+                a["first"], a["many"] = first, e.min_int(a["block"], e.sub_int(a["chunks"], first))
+                begins = e.set(f"or i1 {e.compare('eq', unit, lo)}, {e.compare('eq', group.value, 0)}")
+                with e.when(begins):
+                    self._transform_block(e, a)
+                self._multiply(e, a, group.value)
+                self._finish(e, a, group.value)
+                group.value = e.add_int(group.value, 1)
+                wrap = e.compare("eq", group.value, a["groups"])
+                group.value = e.choose(wrap, "i64", 0, group.value)
+                block.value = e.choose(wrap, "i64", e.add_int(block.value, 1), block.value)
+
+    @contextmanager
+    def _tiles(self, e: Emitter, a: dict[str, str], chunk: str) -> Iterator[tuple[str, str]]:
+        """Each tile of a chunk: its number in the chunk and its row in the table."""
+        start = e.mul_int(e.add_int(a["first"], chunk), self.pixels)
+        start = e.min_int(start, e.sub_int(a["count"], self.pixels))
+        with e.loop("tile", self.pixels) as number:
+            yield number, e.at(a["tiles"], e.mul_int(e.add_int(start, number), 8 * TILE_WORDS))
+
+    def _transform_block(self, e: Emitter, a: dict[str, str]) -> None:
+        """B' X B of every tile and channel of a block."""
+        size, n = e.target.vector_bytes, self.transform.size
+        words = Arithmetic(e)
+        with e.loop("chunk", a["many"]) as chunk, e.loop("plane", a["planes"]) as plane:
+            source = e.at(a["input"], e.mul_int(plane, a["input_plane"]))
+            run = e.add_int(e.mul_int(chunk, a["planes"]), plane)
+            target = e.at(a["data"], e.mul_int(run, self.pixels * size))
+            with self._tiles(e, a, chunk) as (number, tile):
+                corner = e.at(source, e.load_int(tile, 0))
+                rows = []
+                for y in range(n):
+                    line = e.at(corner, e.mul_int(a["tap_row"], y))
+                    pixels = [e.load(e.at(line, e.mul_int(a["tap_column"], x))) for x in range(n)]
+                    rows.append(self.transform.data(words, pixels))
+                out = e.at(target, e.mul_int(number, size))
+                columns = [self.transform.data(words, [row[x] for row in rows]) for x in range(n)]
+                for y in range(n):
+                    for x in range(n):
+                        e.store(columns[x][y], out)
+                        out = e.at(out, a["data_point"])
+
+    def _multiply(self, e: Emitter, a: dict[str, str], group: str) -> None:
+        """For each point, a group's weights times a block's data: register tiles of a chunk, the whole sum inside."""
+        size, pixels, vectors = e.target.vector_bytes, self.pixels, self.vectors
+        plane = e.mul_int(a["block"], pixels * size)  # of products: all tiles of a block
+        weights = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
+        data, products = Var("ptr", a["data"]), Var("ptr", a["sums"])
+        with e.loop("point", self.transform.size**2, vary=[weights, data, products]):
+            with e.loop("chunk", a["many"]) as chunk:
+                source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
+                w, sums = Var("ptr", weights.value), zeros(e, pixels, vectors)
+                carried = [w, *(total for pixel in sums for total in pixel)]
+                with e.loop("block", a["blocks"], vary=[source, *carried]):
+                    for channel in range(e.lanes):
+                        outer_product(e, source.value, size, channel, w, sums)
+                    source.value = e.at(source.value, pixels * size)
+                with e.loop("lane", a["tail"], vary=[source, *carried]):
+                    outer_product(e, source.value, size, 0, w, sums)
+                    source.value = e.at(source.value, 4)
+                out = e.at(products.value, e.mul_int(chunk, pixels * size))
+                for v in range(vectors):
+                    for p in range(pixels):
+                        e.store(sums[p][v].value, e.at(out, e.mul_int(plane, v)), p * size)
+            weights.value = e.at(weights.value, a["weights_point"])
+            data.value = e.at(data.value, a["data_point"])
+            products.value = e.at(products.value, a["products_point"])
+
+    def _finish(self, e: Emitter, a: dict[str, str], group: str) -> None:
+        """A' M A and the epilogue of every tile of a block, for the vectors of a group."""
+        size, n, words = e.target.vector_bytes, self.transform.size, Arithmetic(e)
+        plane = e.mul_int(a["block"], self.pixels * size)
+        first = e.mul_int(group, self.vectors)
+        with e.loop("chunk", a["many"]) as chunk, self._tiles(e, a, chunk) as (number, tile):
+            row, column, high, wide = (e.load_int(tile, word) for word in range(1, TILE_WORDS))
+            source = e.at(a["sums"], e.mul_int(e.add_int(e.mul_int(chunk, self.pixels), number), size))
+            with e.loop("vector", self.vectors) as vector:
+                place = e.at(source, e.mul_int(vector, plane))
+                columns = []
+                for x in range(n):
+                    points = [e.at(place, e.mul_int(a["products_point"], y * n + x)) for y in range(n)]
+                    columns.append(self.transform.result(words, [e.load(point) for point in points]))
+                number_of = e.add_int(first, vector)
+                for y in range(self.outputs):
+                    line = self.transform.result(words, [column_[y] for column_ in columns])
+                    with e.when(e.compare("sgt", high, y)):
+                        at = e.add_int(row, y * self.spread)
+                        self._line(e, a, number_of, at, column, wide, line)
+
+    def _line(
+        self, e: Emitter, a: dict[str, str], block: Int, row: Int, column: Int, wide: Int, line: list[str]
+    ) -> None:
+        """A row of a tile into the output, as far as the image goes."""
+        size = e.target.vector_bytes
+        place = e.mul_int(column, size)
+        out = e.at(a["output"], e.mul_int(block, a["output_plane"]))
+        out = e.at(e.at(out, e.mul_int(row, a["output_row"])), place)
+        shared = Tail(e, self.epilogue, a, block, row, self.spread).block(0, place)
+        for x, value in enumerate(line):
+            with e.when(e.compare("sgt", wide, x)):
+                e.store(shared.finish(value, x), out, x * self.spread * size)

@@ -1,0 +1,86 @@
+"""Winograd convolutions: filters transformed and packed, tiles written down in a table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...ir.operator import Array
+from ...ir.region import Region
+from ...ops.conv import Conv, Window
+from ...schedule.schedule import WINOGRAD
+from ...schedule.tiles import tiles
+from ..kernels.winograd import Winograd
+from ..program import Address, Buffer, Planner, Word
+from ..winograd import TRANSFORMS, Transform
+from .epilogue import epilogue, param
+
+_LINE = 64  # bytes: planes lie an odd number of cache lines apart, so that no two of them share cache sets only
+
+
+def lower_winograd(planner: Planner, region: Region) -> None:
+    node, choice, lanes = region.anchor, planner.schedule.choices[region.node.name], planner.lanes
+    assert node is not None and isinstance(node.op, Conv)
+    transform = TRANSFORMS[WINOGRAD[choice.algorithm]]
+    weight = param(planner, node, "weight")
+    tail, words, reads = epilogue(
+        planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
+    )
+    window = node.op.window(region.operands[0].type)
+    x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
+    table = tile_table(window, x, y, transform.outputs)
+    packed = pack_winograd(weight, transform, lanes, choice.vectors)
+    size, points = 4 * lanes, transform.size**2
+    data = _apart(choice.block * choice.pixels * x.blocks * size)
+    products = _apart(choice.block * choice.pixels * choice.vectors * size)
+    step: dict[str, Word] = {
+        "input": Address(x),
+        "weights": planner.constant(f"{region.node.name} weights", packed),
+        "output": Address(y),
+        "tiles": planner.constant(f"{region.node.name} tiles", table),
+        "count": len(table),
+        "chunks": -(-len(table) // choice.pixels),
+        "block": choice.block,
+        "groups": len(packed),
+        "planes": x.blocks,
+        "blocks": x.channels // lanes,
+        "tail": x.channels % lanes,
+        "input_plane": x.plane_bytes,
+        "tap_row": window.dilation[0] * x.row_bytes,
+        "tap_column": window.dilation[1] * x.pixel_bytes,
+        "data_point": data,
+        "products": points * data,
+        "products_point": products,
+        "weights_group": packed[0].nbytes,
+        "weights_point": packed[0, 0].nbytes,
+        "output_plane": y.plane_bytes,
+        "output_row": y.row_bytes,
+    }
+    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, tail, window.dilation[0])
+    planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
+
+
+def _apart(size: int) -> int:
+    return (-(-size // _LINE) | 1) * _LINE
+
+
+def tile_table(window: Window, x: Buffer, y: Buffer, outputs: int) -> Array:
+    """`[tile][word]` as the kernel reads it."""
+    top, left, _, _ = window.sides
+    return np.array(
+        [
+            ((tile.row - top) * x.row_bytes + (tile.column - left) * x.pixel_bytes, *tile.extent)
+            for tile in tiles(window, y.height, y.width, outputs)
+        ],
+        np.int64,
+    )
+
+
+def pack_winograd(weight: Array, transform: Transform, lanes: int, vectors: int) -> Array:
+    """`[out][in][3][3]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
+    size, (out, inside) = vectors * lanes, weight.shape[:2]
+    packed = np.zeros((-(-out // size), transform.size**2, inside, size), np.float32)
+    for group, filters in enumerate(packed):
+        taken = weight[group * size : (group + 1) * size]
+        points = transform.filters(taken).reshape(len(filters), len(taken), inside)
+        filters[:, :, : len(taken)] = points.swapaxes(1, 2)
+    return packed

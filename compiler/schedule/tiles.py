@@ -1,0 +1,56 @@
+"""How Winograd's tiles cover an image: squares of m x m outputs, each computed from (m + 2) x (m + 2) inputs.
+
+A layer with dilation d is d x d ordinary ones, interleaved: the outputs y with the same remainder by d read inputs that
+lie d apart. So there are tiles for each pair of remainders, and within a tile neighbours lie d pixels apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from ..ops.conv import Window
+from .schedule import Sides
+
+TAPS = 3
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The first output and how many there are in each direction: at the image's end fewer than m."""
+
+    row: int
+    column: int
+    rows: int
+    columns: int
+
+    @property
+    def extent(self) -> tuple[int, int, int, int]:
+        return self.row, self.column, self.rows, self.columns
+
+
+def tiles(window: Window, rows: int, columns: int, outputs: int) -> list[Tile]:
+    """All tiles of `outputs` x `outputs` for an image of that many rows and columns, row by row."""
+    down, across = (
+        _axis(size, dilation, outputs) for size, dilation in zip((rows, columns), window.dilation, strict=True)
+    )
+    return [Tile(y, x, high, wide) for (y, high), (x, wide) in product(down, across)]
+
+
+def _axis(size: int, dilation: int, outputs: int) -> list[tuple[int, int]]:
+    """First output and number of outputs of each tile along one axis."""
+    starts = (range(phase, size, dilation * outputs) for phase in range(min(dilation, size)))
+    return [(start, min(outputs, -(-(size - start) // dilation))) for phase in starts for start in phase]
+
+
+def rim_of_tiles(window: Window, image: tuple[int, ...], out: tuple[int, ...], outputs: int) -> Sides:
+    """How far the tiles reach past each side of the image: the last ones further than the windows do."""
+    top, left, _, _ = window.sides
+    below, right = (
+        max(start + dilation * (outputs + TAPS - 2) for start, _ in _axis(size, dilation, outputs))
+        - before
+        - inside
+        + 1
+        for size, dilation, before, inside in zip(out, window.dilation, (top, left), image, strict=True)
+    )
+    return top, left, max(0, below), max(0, right)

@@ -1,0 +1,173 @@
+"""Winograd's algorithm: its transforms as algebra, and its kernels on every tile and edge."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from builder import Net, image, stage, with_random_weights
+from harness import assert_right, compile_native, every_cpu, every_way, hold, images_for, truth
+
+from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
+from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
+from cnnc.compiler.schedule.target import target
+from cnnc.compiler.schedule.tiles import rim_of_tiles, tiles
+
+algorithms = pytest.mark.parametrize("algorithm", WINOGRAD)
+
+
+class Words:
+    """Arithmetic on arrays, counted."""
+
+    def __init__(self):
+        self.count = 0
+
+    def _counted(self, result: Any) -> Any:
+        self.count += 1
+        return result
+
+    def add(self, a: Any, b: Any) -> Any:
+        return self._counted(a + b)
+
+    def sub(self, a: Any, b: Any) -> Any:
+        return self._counted(a - b)
+
+    def mul(self, a: Any, b: Any) -> Any:
+        return self._counted(a * b)
+
+    def fma(self, a: Any, b: Any, c: Any) -> Any:
+        return self._counted(a * b + c)
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMS.values(), Transform((0.5, 1.0, 2.0))], ids=lambda t: t.outputs)
+def test_transforms_filter(transform: Transform):
+    """In float64 they are a convolution to the last digits, in one dimension at a time."""
+    random, n = np.random.default_rng(0), transform.size
+    x, weight = random.standard_normal((n, n)), random.standard_normal((3, 3))
+    rows = transform.data(Words(), list(x))
+    data = np.array(transform.data(Words(), list(np.transpose(rows)))).T
+    products = data * transform.filters(weight).reshape(n, n)
+    rows = transform.result(Words(), list(products))
+    result = np.array(transform.result(Words(), list(np.transpose(rows)))).T
+    wanted = [[(x[i : i + 3, j : j + 3] * weight).sum() for j in range(n - 2)] for i in range(n - 2)]
+    np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-13 * n)
+
+
+def test_a_transform_of_six_numbers_takes_twelve_operations():
+    words, transform = Words(), TRANSFORMS[4]
+    transform.data(words, list(np.ones(6)))
+    transform.result(words, list(np.ones(6)))
+    assert words.count == 24
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 3, 7])
+@pytest.mark.parametrize("outputs", [2, 4])
+@pytest.mark.parametrize("size", [(1, 1), (4, 9), (7, 8), (13, 5)])
+def test_tiles_cover_each_output_once(dilation: int, outputs: int, size: tuple[int, int]):
+    """And read nothing past the rim that they ask for."""
+    window = stage("conv", channels=1, kernel=3, pad=dilation, dilation=dilation).window(image(1, *size))  # type: ignore[attr-defined]
+    seen = np.zeros(size, int)
+    _, _, below, right = rim_of_tiles(window, size, size, outputs)
+    for tile in tiles(window, *size, outputs):
+        for y in range(tile.rows):
+            for x in range(tile.columns):
+                seen[tile.row + y * dilation, tile.column + x * dilation] += 1
+        assert tile.row - dilation + (outputs + 1) * dilation < size[0] + below
+        assert tile.column - dilation + (outputs + 1) * dilation < size[1] + right
+    assert (seen == 1).all()
+
+
+def layers(lanes: int, batchnorm: bool = True) -> Graph:
+    """Channels around the vector's width, images down to one pixel, tiles that end before, at and past the edge."""
+    counts = [(lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes), (3 * lanes - 1, 4 * lanes + 1), (2 * lanes, lanes)]
+    sizes = [(1, 1), (2, 2), (3, 5), (4, 4), (5, 8), (6, 7), (9, 12), (13, 3), (1, 17)]
+    pads: list[Any] = [1, 0, (1, 2, 0, 3), 1, (0, 1, 2, 0), 2, 1, "same", 1]
+    net = Net()
+    for i, (size, pad) in enumerate(zip(sizes, pads, strict=True)):
+        channels, out = counts[i % len(counts)]
+        size = size if pad else (size[0] + 2, size[1] + 2)
+        x = net.input(f"x{i}", image(channels, *size))
+        y = net.chain(x, stage("conv", channels=out, kernel=3, pad=pad, bias=i % 3 > 0))
+        if batchnorm and i % 2:
+            y = net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output
+        net.output(net.chain(y, *[stage("relu")] * (i % 2)))
+    return net.graph
+
+
+def dilated(lanes: int) -> Graph:
+    net = Net()
+    for i, (dilation, size) in enumerate([(2, (7, 9)), (3, (5, 11)), (4, (3, 18)), (9, (4, 6)), (2, (16, 16))]):
+        x = net.input(f"x{i}", image(lanes, *size))
+        y = net.chain(x, stage("conv", channels=lanes + 3, kernel=3, pad=dilation, dilation=dilation))
+        net.output(net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output)
+    return net.graph
+
+
+def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice]:
+    """The algorithm for every layer, with register tiles of many kinds."""
+    choices = {}
+    for i, conv in enumerate(graph.nodes("conv")):
+        (x,) = graph.operands(conv)
+        channels, height, width = conv.output.type.known
+        count = len(tiles(conv.op.window(x.type), height, width, WINOGRAD[algorithm]))  # type: ignore[attr-defined]
+        vectors = [v for v in (1, 2, 4) if -(-channels // lanes) % v == 0][-1 if (i + k) % 2 else 0]
+        pixels = min(count, (1, 3, 4, 7)[(i + k) % 4])
+        choices[conv.name] = Choice(algorithm, pixels, vectors, block=1 + (i + k) % 3)
+    return choices
+
+
+@every_cpu
+@algorithms
+@pytest.mark.parametrize("family", [layers, dilated])
+@pytest.mark.parametrize("k", range(4))
+def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
+    lanes = target(cpu).lanes
+    graph = family(lanes)
+    passes = {"fuse_epilogues"}  # so that layers have the names that `chosen` knows
+    hold(graph, cpu, passes, batch=2, choices=chosen(graph, algorithm, lanes, k))
+
+
+@every_cpu
+def test_epilogues_are_part_of_the_tile(cpu: str):
+    """With every pass on, as the schedule chooses."""
+    native = hold(layers(target(cpu).lanes), cpu)
+    assert {c.algorithm for c in native.program.schedule.choices.values()} & set(WINOGRAD)
+
+
+@every_cpu
+def test_two_by_two_is_exact_on_small_integers(cpu: str):
+    """Its transforms halve twice at most, so that nothing is rounded."""
+    lanes = target(cpu).lanes
+    graph = layers(lanes)
+    random = np.random.default_rng(3)
+    whole = graph.bind(
+        {
+            name: random.integers(-3, 4, param.type.shape).astype(np.float32)  # type: ignore[arg-type]
+            for name, param in graph.params.items()
+        }
+    )
+    native = compile_native(whole, cpu, {"fuse_epilogues"}, choices=chosen(whole, "winograd2", lanes, 1))
+    inputs = {name: np.rint(2 * array) for name, array in images_for(graph, 1).items()}
+    results = every_way(native, inputs)
+    for name, wanted in truth(native, inputs).items():
+        np.testing.assert_array_equal(results[name], wanted.exact, name)
+
+
+def test_a_large_number_costs_accuracy_in_its_tile_only():
+    """A pixel of 1e6 among ordinary ones: the bound is wide beside it and as narrow as ever elsewhere."""
+    net = Net()
+    graph = with_random_weights(
+        net.output(net.chain(net.input("x", image(16, 24, 24)), stage("conv", channels=16, kernel=3, pad=1)))
+    )
+    native = compile_native(graph, choices={"conv_1": Choice("winograd4", 4, 1)})
+    inputs = images_for(graph)
+    inputs["x"][:, :, 0, 0] = 1e6
+    wanted = truth(native, inputs)
+    assert_right(every_way(native, inputs), wanted)
+    bound = wanted["conv_1"].bound[0]
+    assert bound[:, :6, :6].min() > 1e4 * bound[:, 8:, 8:].max()
+
+
+def test_exact_compilations_have_none():
+    native = compile_native(with_random_weights(layers(16)), exact=True)
+    assert not {c.algorithm for c in native.program.schedule.choices.values()} & set(WINOGRAD)
