@@ -9,9 +9,11 @@ from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.interpreted import Interpreted, Precision
 from cnnc.net import Net
 from cnnc.network import Network, load
-from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.threads import available, checked
 from cnnc.weights import Weights, bind
+
+SMALL = 4_000_000  # multiply-accumulates and bytes: about 50 us on one core, as long as waking a thread can take
 
 
 def compile(
@@ -22,21 +24,23 @@ def compile(
     sizes: Mapping[str, int] = {},
     capture: Iterable[str] = (),
     target_cpu: str = "native",
-    threads: int = 1,
+    threads: int | None = None,
+    exact: bool = False,
     disable: Iterable[str] = (),
     after: Callback = ignore,
 ) -> Net:
     """Native code for "file.cnn", "file.cnn:Model" or a network read before.
 
     `weights` is a file (.safetensors, .npz) or a mapping from parameter to array; by default the file beside the model
-    with its stem. `capture` names tensors that become outputs too. `disable` leaves out passes by name, and
+    with its stem. `capture` names tensors that become outputs too. `threads` is how many cores a call uses: by default
+    all that the process may use, or one where the network is too small to gain; the answers are the same bits. `exact`
+    leaves out algorithms that trade accuracy for speed. `disable` leaves out passes by name, and
     `after(name, stage, seconds)` sees what each pass and phase made.
     """
     network = _network(model, settings, sizes).capture(capture)
-    if threads != 1:
-        raise TargetError(f"networks run on one thread so far, not on {threads}", code="E0505", help="threads=1")
-    options = Options(cpu=target_cpu, disabled=frozenset(disable))
-    return Net(network.name, Executable(compile_graph(bind(network, weights), options, after)))
+    count = _fitting(network) if threads is None else checked(threads)
+    options = Options(cpu=target_cpu, disabled=frozenset(disable), exact=exact)
+    return Net(network.name, Executable(compile_graph(bind(network, weights), options, after), count))
 
 
 def interpret(
@@ -51,6 +55,12 @@ def interpret(
     """The same network in NumPy, operator by operator from the definitions: slow, and right."""
     network = _network(model, settings, sizes).capture(capture)
     return Net(network.name, Interpreted(bind(network, weights), precision))
+
+
+def _fitting(network: Network) -> int:
+    """The threads for a network: all there are, unless waking them takes longer than what they would do."""
+    cost = network.summary()
+    return available() if cost.macs + cost.memory > SMALL else 1
 
 
 def _network(model: str | Path | Network, settings: Mapping[str, object], sizes: Mapping[str, int]) -> Network:

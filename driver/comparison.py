@@ -16,7 +16,8 @@ import numpy as np
 
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
-from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
+from cnnc.compiler.pipeline import GRAPH_PASSES, Options, Stage, compile_graph
+from cnnc.compiler.schedule.schedule import Schedule
 from cnnc.compiler.tolerance import Expected, U, distance, expected_of, received
 from cnnc.net import Net
 from cnnc.network import Network
@@ -68,10 +69,18 @@ def compare_nodes(graph: Graph, inputs: Mapping[str, Array], options: Options) -
     nodes = [node for node in nodes if node.output.type.dtype != "i64"]  # which native code does not give away
     everything = Network(graph).capture(value.name for node in nodes for value in node.outputs).graph
     as_it_is = replace(options, disabled=frozenset(step.name for step in GRAPH_PASSES))
-    values = {**inputs, **_learned(graph), **Executable(compile_graph(everything, as_it_is)).run(inputs)}
+    schedules: list[Schedule] = []
+
+    def after(name: str, stage: Stage, seconds: float) -> None:
+        if isinstance(stage, Schedule):
+            schedules.append(stage)
+
+    native = Executable(compile_graph(everything, as_it_is, after))
+    algorithms = schedules[0].algorithms(everything)
+    values = {**inputs, **_learned(graph), **native.run(inputs)}
     for node in nodes:
         operands = [received(values[value.name]) for value in graph.operands(node)]
-        for value, truth in zip(node.outputs, expected_of(node, operands, graph.params), strict=True):
+        for value, truth in zip(node.outputs, expected_of(node, operands, graph.params, algorithms), strict=True):
             yield _finding(value.name, _place(node), truth, values[value.name])
 
 

@@ -21,6 +21,8 @@ _WORKING = {"f32": np.float32, "f64": np.float64}
 class Interpreted:
     """A bound graph and the precision to walk it in."""
 
+    threads = 1  # NumPy's own are not ours to count
+
     def __init__(self, graph: Graph, precision: Precision = "f32"):
         self.graph = graph
         self.precision = _WORKING[precision]

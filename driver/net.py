@@ -20,6 +20,8 @@ class Machine(Protocol):
     def inputs(self) -> Sequence[Port]: ...
     @property
     def outputs(self) -> Sequence[Port]: ...
+    @property
+    def threads(self) -> int: ...
     def run(self, feeds: Mapping[str, npt.ArrayLike], /) -> dict[str, Array]: ...
     def __call__(self, *arrays: npt.ArrayLike) -> list[Array]: ...
 
@@ -38,6 +40,11 @@ class Net:
     @property
     def outputs(self) -> tuple[Port, ...]:
         return tuple(self.machine.outputs)
+
+    @property
+    def threads(self) -> int:
+        """How many threads a call runs on."""
+        return self.machine.threads
 
     def run(self, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
         """The outputs by name, for arrays by the inputs' names."""

@@ -53,11 +53,10 @@ class Word:
 
 @dataclass(frozen=True)
 class StepEntry:
-    """One call of a kernel, cut into `parts`."""
+    """One call of a kernel, which each thread makes for its own part."""
 
     kernel: str
     words: tuple[Word, ...]
-    parts: int
     node: str
 
 

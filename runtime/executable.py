@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import threading
+import weakref
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,21 +14,24 @@ import numpy.typing as npt
 from .abi import Artifact, Port, Word, aligned
 from .feeds import DTYPES, Array, fitting, in_order
 from .loader import Code
-from .runner import ENTRY_BYTES, runner
+from .runner import BINDING_WORDS, STEP_WORDS, runner
+from .threads import team
 
 
 class Executable:
-    """Code, constants and one arena. Calls from several threads take turns."""
+    """Code, constants and one arena. It runs on `threads` threads; calls from several of the caller's take turns."""
 
-    def __init__(self, artifact: Artifact):
+    def __init__(self, artifact: Artifact, threads: int = 1):
         self.manifest = manifest = artifact.manifest
         self._code = Code(artifact.code)
         self._constants = artifact.constants
         self._arena = aligned(manifest.arena_bytes)
-        self._scratch = aligned(manifest.scratch_bytes_per_thread)
-        self._run = runner()
+        self.threads = threads
+        self._scratch = aligned(threads * manifest.scratch_bytes_per_thread)
+        self._lead = runner().lead
         self._lock = threading.Lock()
         self._link()
+        _alive.add(self)
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -48,11 +53,11 @@ class Executable:
         """Turn the manifest's words into numbers, and remember which ones change from call to call."""
         count = sum(len(step.words) for step in self.manifest.steps)
         self._words = np.zeros(max(count, 1), np.int64)
-        table = np.zeros((len(self.manifest.steps), ENTRY_BYTES // 8), np.int64)
+        table = np.zeros((len(self.manifest.steps), STEP_WORDS), np.int64)
         bindings: list[tuple[int, int, int]] = []
         base, at = self._words.ctypes.data, 0
         for number, step in enumerate(self.manifest.steps):
-            table[number] = self._code.address(step.kernel), base + 8 * at, step.parts
+            table[number] = self._code.address(step.kernel), base + 8 * at
             for word in step.words:
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
@@ -60,10 +65,12 @@ class Executable:
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1
-        pitches = np.array(bindings, np.int64).reshape(-1, ENTRY_BYTES // 8)
+        pitches = np.array(bindings, np.int64).reshape(-1, BINDING_WORDS)
         self._arrays = (ctypes.c_void_p * (len(self.inputs) + len(self.outputs)))()
         arrays, scratch = ctypes.addressof(self._arrays), self._scratch.ctypes.data
-        self._table = np.array([table.ctypes.data, pitches.ctypes.data, len(pitches), arrays, scratch], np.int64)
+        pitch, tables = self.manifest.scratch_bytes_per_thread, (table.ctypes.data, len(table))
+        words = [*tables, pitches.ctypes.data, len(pitches), arrays, scratch, pitch]
+        self._table = np.array(words, np.int64)
         self._kept = table, pitches
         self._address, self._steps = self._table.ctypes.data, len(table)
 
@@ -94,8 +101,28 @@ class Executable:
         with self._lock:
             for place, array in enumerate((*fits, *results)):
                 self._arrays[place] = _address(array)
-            self._run(self._address, 0, self._steps, 0, images)
+            self._run(0, images * self._steps)
         return results
+
+    def _run(self, position: int, end: int) -> None:
+        """Steps `[position, end)`, counted over all images, in slices between which Python can look for signals."""
+        if self.threads == 1:
+            while position < end:
+                position = self._lead(self._address, position, end, 1, 0)
+        else:
+            team(self.threads).run(self._address, position, end)
+
+
+_alive: weakref.WeakSet[Executable] = weakref.WeakSet()
+
+
+def _unlock() -> None:
+    """In a forked child nobody is left who could end a call that was under way."""
+    for executable in _alive:
+        executable._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)
 
 
 def _address(array: Array) -> int:

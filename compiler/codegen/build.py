@@ -21,7 +21,7 @@ def build(program: Program) -> abi.Artifact:
 def manifest(program: Program, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
     """The program with offsets for addresses."""
     steps = tuple(
-        abi.StepEntry(step.kernel, tuple(_word(w, arena, constants) for w in step.words), step.parts, step.node)
+        abi.StepEntry(step.kernel, tuple(_word(w, arena, constants) for w in step.words), step.node)
         for step in program.steps
     )
     graph = program.graph

@@ -110,7 +110,7 @@ Word: TypeAlias = int | Address | Constant
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel on some buffers. `parts` is into how many shares it is cut, each with `scratch` bytes of its own."""
+    """One kernel on some buffers. It can be cut into any number of parts, each with `scratch` bytes of its own."""
 
     kernel: str
     words: tuple[Word, ...]
@@ -118,7 +118,6 @@ class Step:
     writes: tuple[Buffer, ...]
     node: str
     spans: tuple[Span, ...] = ()
-    parts: int = 1
     scratch: int = 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from ..ir.graph import Graph
+from ..ir.region import Region
 from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
@@ -64,6 +66,11 @@ class Schedule:
     layouts: dict[str, Layout] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     choices: dict[str, Choice] = field(default_factory=dict)
+
+    def algorithms(self, graph: Graph) -> dict[str, str]:
+        """The algorithm of each anchor, fused ones among them, by the anchor's name: what error bounds depend on."""
+        regions = [Region.of(graph, node) for node in graph.nodes() if node.name in self.choices]
+        return {r.anchor.name: self.choices[r.node.name].algorithm for r in regions if r.anchor}
 
     def __str__(self) -> str:
         """One line a node: how it is computed, where its value lies."""

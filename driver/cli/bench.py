@@ -36,7 +36,7 @@ def command(trace: Trace, subject: Subject, batch: int, seconds: float, repeats:
     facts = {
         "network": network.name,
         "batch": batch,
-        "threads": subject.threads,
+        "threads": net.threads,
         "calls": len(times),
         "median_ms": 1000 * median,
         "minimum_ms": 1000 * min(times),

@@ -49,7 +49,8 @@ class Subject:
     weights: Path | None = None
     seed: int | None = None
     target_cpu: str = "native"
-    threads: int = 1
+    threads: int | None = None
+    exact: bool = False
 
     def network(self, more_sizes: Mapping[str, int] = {}) -> Network:
         """The network, its warnings told."""
@@ -69,8 +70,8 @@ class Subject:
     def compile(self, network: Network, trace: Trace, **more: Any) -> Net:
         from cnnc.build import compile
 
-        given = {"target_cpu": self.target_cpu, "threads": self.threads, "after": trace.after, **more}
-        return compile(network, weights=self.weights_for(network), **given)
+        given = {"target_cpu": self.target_cpu, "threads": self.threads, "exact": self.exact, "after": trace.after}
+        return compile(network, weights=self.weights_for(network), **{**given, **more})
 
     def interpret(self, network: Network, **more: Any) -> Net:
         from cnnc.build import interpret
@@ -95,7 +96,8 @@ _WEIGHTS = (
 )
 _NATIVE = (
     click.option("--target-cpu", default="native", metavar="CPU", help="native, x86-64-v4, x86-64-v3 or x86-64."),
-    click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads to run on."),
+    click.option("--threads", type=click.IntRange(1, 256), help="Threads to run on; by default all that help."),
+    click.option("--exact", is_flag=True, help="Leave out algorithms that trade accuracy for speed."),
 )
 
 as_json = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -107,7 +109,9 @@ def subject(*, weights: bool = False, native: bool = False) -> Callable[[Callabl
     def decorate(verb: Callable[..., Any]) -> Any:
         @wraps(verb)
         def gathered(*args: Any, model: str, settings: tuple, sizes: tuple, **rest: Any) -> Any:
-            own = {name: rest.pop(name) for name in ("weights", "seed", "target_cpu", "threads") if name in rest}
+            own = {
+                name: rest.pop(name) for name in ("weights", "seed", "target_cpu", "threads", "exact") if name in rest
+            }
             if own.get("weights") and own.get("seed") is not None:
                 raise click.UsageError("--weights and --random-weights exclude one another")
             return verb(*args, subject=Subject(model, dict(settings), dict(sizes), **own), **rest)

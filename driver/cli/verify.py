@@ -32,7 +32,7 @@ def command(trace: Trace, subject: Subject, batch: int, inputs_seed: int) -> Non
     for finding in outputs:
         click.echo(_line(finding))
     assert trace.graph is not None, "the network is compiled"
-    layers = list(compare_nodes(trace.graph, inputs, Options(cpu=subject.target_cpu)))
+    layers = list(compare_nodes(trace.graph, inputs, Options(cpu=subject.target_cpu, exact=subject.exact)))
     wrong = [finding for finding in layers if not finding.good]
     if wrong:
         click.echo(f"the first layer that differs by itself:\n{_line(wrong[0])}")

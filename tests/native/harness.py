@@ -15,7 +15,6 @@ from cnnc.compiler.codegen.program import Address, Buffer, Constant, Program, St
 from cnnc.compiler.codegen.program import Word as Operand
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
-from cnnc.compiler.ir.region import Region
 from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
 from cnnc.compiler.schedule.target import target
@@ -165,10 +164,8 @@ def every_way(native: Native, inputs: Mapping[str, Array]) -> dict[str, Array]:
 
 def truth(native: Native, inputs: Mapping[str, Array]) -> dict[str, Expected]:
     """What the graph means, and how far each algorithm in use may lie from it."""
-    regions = [Region.of(native.program.graph, n) for n in native.program.graph.nodes() if n.op.name != "input"]
-    choices = native.program.schedule.choices
-    names = {r.anchor.name: choices[r.node.name].algorithm for r in regions if r.anchor and r.node.name in choices}
-    return expected(native.graph, inputs, algorithms=names)
+    algorithms = native.program.schedule.algorithms(native.program.graph)
+    return expected(native.graph, inputs, algorithms=algorithms)
 
 
 def assert_right(results: Mapping[str, Array], truth: Mapping[str, Expected]) -> None:

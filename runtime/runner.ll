@@ -1,0 +1,242 @@
+; The native loop that runs any program: it walks a table of steps, image after image, on as many threads as it is told.
+; It does not depend on the network, so that it is compiled once in a process.
+;
+; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows. Positions count
+; steps over all images: step s of image n is at n * steps + s.
+
+%step = type { ptr, ptr }              ; kernel, its arguments
+%binding = type { ptr, i64, i64 }      ; a word of arguments, the index of the caller's array, bytes an image
+%table = type { ptr, i64,              ; steps, how many
+                ptr, i64,              ; bindings, how many
+                ptr,                   ; addresses of the caller's arrays, inputs first
+                ptr, i64 }             ; scratch memory, bytes a thread
+
+; A number on a cache line of its own, so that who waits for it disturbs nobody else.
+%line = type { i32, [15 x i32] }
+%team = type { %line,                  ; 0 barriers passed
+               %line,                  ; 1 threads that have arrived at this one
+               %line,                  ; 2 threads asleep, or about to be
+               %line,                  ; 3 jobs posted
+               ptr, i64, i64, i64,     ; 4 the job: table (null ends the workers), position, end, threads
+               [2 x i32] }             ; 8 whether the time of this call is up, for even and odd positions: a thread
+                                       ;   that is slow to look meets no answer from beyond the next barrier
+
+declare i64 @syscall(i64, ...)
+declare i64 @llvm.readcyclecounter()
+
+; Wait until a number is no longer what it was: watch it for a while, since that answers soonest, then sleep.
+define internal void @await(ptr %number, i32 %old, ptr %sleepers) nounwind noinline {
+entry:
+  %start = call i64 @llvm.readcyclecounter()
+  br label %watch
+watch:
+  %seen = load atomic i32, ptr %number acquire, align 4
+  %changed = icmp ne i32 %seen, %old
+  br i1 %changed, label %done, label %pause
+pause:
+  call void @relax()
+  %now = call i64 @llvm.readcyclecounter()
+  %waited = sub i64 %now, %start
+  %long = icmp ugt i64 %waited, 250000
+  br i1 %long, label %drowsy, label %watch
+drowsy:
+  %before = atomicrmw add ptr %sleepers, i32 1 seq_cst
+  br label %sleep
+sleep:                                  ; the system looks at the number once more before it lets us sleep
+  %call = call i64 @futex()
+  %ignored = call i64 (i64, ...) @syscall(i64 %call, ptr %number, i64 128, i32 %old, ptr null, ptr null, i64 0)
+  %then = load atomic i32, ptr %number seq_cst, align 4
+  %woken = icmp ne i32 %then, %old
+  br i1 %woken, label %awake, label %sleep
+awake:
+  %after = atomicrmw sub ptr %sleepers, i32 1 seq_cst
+  br label %done
+done:
+  ret void
+}
+
+; Change a number that others wait for.
+define internal void @advance(ptr %number, ptr %sleepers) nounwind noinline {
+entry:
+  %old = atomicrmw add ptr %number, i32 1 seq_cst
+  %asleep = load atomic i32, ptr %sleepers seq_cst, align 4
+  %some = icmp ne i32 %asleep, 0
+  br i1 %some, label %wake, label %done
+wake:
+  %call = call i64 @futex()
+  %ignored = call i64 (i64, ...) @syscall(i64 %call, ptr %number, i64 129, i32 2147483647, ptr null, ptr null, i64 0)
+  br label %done
+done:
+  ret void
+}
+
+; Nobody leaves before all have come: the last to arrive opens the next barrier.
+define internal void @barrier(ptr %team, i64 %threads) nounwind noinline {
+entry:
+  %alone = icmp eq i64 %threads, 1
+  br i1 %alone, label %done, label %arrive
+arrive:
+  %arrived = getelementptr %team, ptr %team, i64 0, i32 1
+  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
+  %round = load atomic i32, ptr %team acquire, align 4
+  %before = atomicrmw add ptr %arrived, i32 1 acq_rel
+  %others = trunc i64 %threads to i32
+  %rest = sub i32 %others, 1
+  %last = icmp eq i32 %before, %rest
+  br i1 %last, label %open, label %wait
+open:
+  store atomic i32 0, ptr %arrived release, align 4
+  call void @advance(ptr %team, ptr %sleepers)
+  br label %done
+wait:
+  call void @await(ptr %team, i32 %round, ptr %sleepers)
+  br label %done
+done:
+  ret void
+}
+
+; Steps [position, end) as one of the threads. Stops after a step when a tenth of a second or so has passed, so that
+; Python can look for signals, and gives the position that it came to.
+define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %thread, i64 %threads, ptr %team) nounwind noinline {
+entry:
+  %start = call i64 @llvm.readcyclecounter()
+  %steps = load ptr, ptr %table
+  %count.at = getelementptr %table, ptr %table, i64 0, i32 1
+  %count = load i64, ptr %count.at
+  %bindings.at = getelementptr %table, ptr %table, i64 0, i32 2
+  %bindings = load ptr, ptr %bindings.at
+  %bound.at = getelementptr %table, ptr %table, i64 0, i32 3
+  %bound = load i64, ptr %bound.at
+  %arrays.at = getelementptr %table, ptr %table, i64 0, i32 4
+  %arrays = load ptr, ptr %arrays.at
+  %scratch.at = getelementptr %table, ptr %table, i64 0, i32 5
+  %scratch.all = load ptr, ptr %scratch.at
+  %pitch.at = getelementptr %table, ptr %table, i64 0, i32 6
+  %pitch = load i64, ptr %pitch.at
+  %scratch.offset = mul i64 %thread, %pitch
+  %scratch = getelementptr i8, ptr %scratch.all, i64 %scratch.offset
+  %first = icmp eq i64 %thread, 0
+  %image.0 = udiv i64 %position, %count
+  %skipped = mul i64 %image.0, %count
+  %step.0 = sub i64 %position, %skipped
+  br label %each.image
+each.image:
+  %at.image = phi i64 [ %position, %entry ], [ %at.next, %next.image ]
+  %image = phi i64 [ %image.0, %entry ], [ %image.next, %next.image ]
+  %step.first = phi i64 [ %step.0, %entry ], [ 0, %next.image ]
+  br i1 %first, label %each.binding, label %all.bound
+each.binding:                           ; the first thread says where this image's numbers lie
+  %b = phi i64 [ 0, %each.image ], [ %b.next, %bind ]
+  %more.bindings = icmp ult i64 %b, %bound
+  br i1 %more.bindings, label %bind, label %all.bound
+bind:
+  %binding = getelementptr %binding, ptr %bindings, i64 %b
+  %word = load ptr, ptr %binding
+  %index.at = getelementptr %binding, ptr %binding, i64 0, i32 1
+  %index = load i64, ptr %index.at
+  %bytes.at = getelementptr %binding, ptr %binding, i64 0, i32 2
+  %bytes = load i64, ptr %bytes.at
+  %array.at = getelementptr ptr, ptr %arrays, i64 %index
+  %array = load ptr, ptr %array.at
+  %distance = mul i64 %image, %bytes
+  %here = getelementptr i8, ptr %array, i64 %distance
+  store ptr %here, ptr %word
+  %b.next = add i64 %b, 1
+  br label %each.binding
+all.bound:
+  call void @barrier(ptr %team, i64 %threads)
+  br label %each.step
+each.step:
+  %at = phi i64 [ %at.image, %all.bound ], [ %at.next, %next.step ]
+  %s = phi i64 [ %step.first, %all.bound ], [ %s.next, %next.step ]
+  %step = getelementptr %step, ptr %steps, i64 %s
+  %kernel = load ptr, ptr %step
+  %arguments.at = getelementptr %step, ptr %step, i64 0, i32 1
+  %arguments = load ptr, ptr %arguments.at
+  call void %kernel(ptr %arguments, i64 %thread, i64 %threads, ptr %scratch)
+  %parity = and i64 %at, 1
+  %stop = getelementptr %team, ptr %team, i64 0, i32 8, i64 %parity
+  br i1 %first, label %look, label %meet
+look:                                   ; the first thread's clock counts
+  %now = call i64 @llvm.readcyclecounter()
+  %ran = sub i64 %now, %start
+  %late = icmp ugt i64 %ran, 250000000
+  %late.flag = zext i1 %late to i32
+  store atomic i32 %late.flag, ptr %stop monotonic, align 4
+  br label %meet
+meet:
+  call void @barrier(ptr %team, i64 %threads)
+  %at.next = add i64 %at, 1
+  %s.next = add i64 %s, 1
+  %flag = load atomic i32, ptr %stop monotonic, align 4
+  %stopped = icmp ne i32 %flag, 0
+  %finished = icmp eq i64 %at.next, %end
+  %leave = or i1 %stopped, %finished
+  br i1 %leave, label %done, label %next
+next:
+  %image.done = icmp eq i64 %s.next, %count
+  br i1 %image.done, label %next.image, label %next.step
+next.step:
+  br label %each.step
+next.image:
+  %image.next = add i64 %image, 1
+  br label %each.image
+done:
+  ret i64 %at.next
+}
+
+; What the caller's thread does: post the job to the others, and take part in it.
+define i64 @lead(ptr %table, i64 %position, i64 %end, i64 %threads, ptr %team) nounwind {
+entry:
+  %alone = icmp eq i64 %threads, 1
+  %own = alloca %team                   ; of one, without a worker
+  br i1 %alone, label %take.part, label %post
+post:
+  %table.at = getelementptr %team, ptr %team, i64 0, i32 4
+  store ptr %table, ptr %table.at
+  %position.at = getelementptr %team, ptr %team, i64 0, i32 5
+  store i64 %position, ptr %position.at
+  %end.at = getelementptr %team, ptr %team, i64 0, i32 6
+  store i64 %end, ptr %end.at
+  %threads.at = getelementptr %team, ptr %team, i64 0, i32 7
+  store i64 %threads, ptr %threads.at
+  %jobs = getelementptr %team, ptr %team, i64 0, i32 3
+  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
+  call void @advance(ptr %jobs, ptr %sleepers)
+  %none = icmp eq ptr %table, null
+  br i1 %none, label %done, label %take.part
+take.part:
+  %which = phi ptr [ %own, %entry ], [ %team, %post ]
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 0, i64 %threads, ptr %which)
+  br label %done
+done:
+  %result = phi i64 [ %end, %post ], [ %reached, %take.part ]
+  ret i64 %result
+}
+
+; What a worker does: wait for jobs, take part in them, and end with the one that has no table.
+define void @work(ptr %team, i64 %thread) nounwind {
+entry:
+  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
+  %jobs = getelementptr %team, ptr %team, i64 0, i32 3
+  %table.at = getelementptr %team, ptr %team, i64 0, i32 4
+  %position.at = getelementptr %team, ptr %team, i64 0, i32 5
+  %end.at = getelementptr %team, ptr %team, i64 0, i32 6
+  %threads.at = getelementptr %team, ptr %team, i64 0, i32 7
+  br label %next
+next:
+  %done = phi i32 [ 0, %entry ], [ %job, %take.part ]
+  call void @await(ptr %jobs, i32 %done, ptr %sleepers)
+  %job = add i32 %done, 1
+  %table = load ptr, ptr %table.at
+  %none = icmp eq ptr %table, null
+  br i1 %none, label %leave, label %take.part
+take.part:
+  %position = load i64, ptr %position.at
+  %end = load i64, ptr %end.at
+  %threads = load i64, ptr %threads.at
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %thread, i64 %threads, ptr %team)
+  br label %next
+leave:
+  ret void
+}
