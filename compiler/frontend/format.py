@@ -39,6 +39,7 @@ from ...runtime.errors import InternalError
 from ..diagnostics import Source
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
+from .lalr import Parser
 from .layout import tokens_of
 from .parse import parse
 from .sources import check_source
@@ -49,7 +50,7 @@ WIDTH = 100
 def format(source: Source) -> str:
     """A file in the one layout; raises `ModelError` with its syntax errors, or if it gets too large."""
     parse(source)
-    document: Doc = _grammar().parse(source.text)  # type: ignore[assignment]
+    document: Doc = _parser().parse(source.text, "file")
     text = write(Weaver(source.text).weave(flatten(document)), WIDTH)
     check_source(Source(f"the layout of {source.name}", text), len(text.encode()))
     if _words(text) != _words(source.text):
@@ -58,11 +59,12 @@ def format(source: Source) -> str:
 
 
 @cache
-def _grammar() -> Lark:
+def _parser() -> Parser:
     """The parser of `parse`, which here gives documents and leaves no token out."""
-    return Lark.open_from_package(
+    lark = Lark.open_from_package(
         "cnnc.grammar", "cnn.lark", parser="lalr", transformer=_Layout(), start="file", keep_all_tokens=True
     )
+    return Parser(lark)
 
 
 def _words(text: str) -> list[str]:

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lark.exceptions import UnexpectedInput
-
 from ..diagnostics import Diagnostic, Source
 from ..ir.types import BATCH
 from . import ast, types
@@ -16,6 +14,7 @@ from .blocks import ModelValue, bind_parameters, warn_unused
 from .build import Fault
 from .cycles import walk
 from .expressions import evaluate
+from .lalr import Unexpected
 from .nested import Group, Items
 from .parse import expression
 from .place import Place, Run
@@ -140,7 +139,7 @@ def _setting(name: str, value: object, model: ModelValue) -> Any:
         scope = Scope(_Settings(Source(f"--set {name}", value), model.module))
         try:
             return evaluate(expression(value), scope)
-        except (UnexpectedInput, Fault):
+        except (Unexpected, Fault):
             raise scope.fail("E0101", f"`{value}` is no expression", ast.Node(0, len(value))) from None
     if isinstance(value, list | tuple):
         items = [_setting(name, item, model) for item in value]

@@ -6,17 +6,17 @@ from dataclasses import replace
 from functools import cache
 
 from lark import Lark
-from lark.exceptions import UnexpectedInput
 
 from ..diagnostics import Diagnostic, Source, model_error
 from . import ast
 from .build import Builder, Fault
+from .lalr import Parser, Unexpected
 from .recover import recover, without
 
 
 @cache
 def grammar() -> Lark:
-    """The parser, made once. It builds the syntax tree as it goes."""
+    """The grammar with the methods that build the syntax tree."""
     return Lark.open_from_package(
         "cnnc.grammar",
         "cnn.lark",
@@ -24,6 +24,12 @@ def grammar() -> Lark:
         transformer=Builder(),
         start=["file", "_declaration", "header", "statement", "expression"],
     )
+
+
+@cache
+def parser() -> Parser:
+    """The parser, made once."""
+    return Parser(grammar())
 
 
 def parse(source: Source) -> ast.File:
@@ -38,15 +44,15 @@ def salvage(source: Source) -> tuple[ast.File, list[Diagnostic]]:
     """The syntax tree of what parses in a file, and the syntax errors of the rest."""
     try:
         return _file(source, source.text), []
-    except (UnexpectedInput, Fault):
-        errors, lost = recover(source, grammar())
+    except (Unexpected, Fault):
+        errors, lost = recover(source, parser())
     return replace(_file(source, without(source.text, lost)), lost=lost), errors
 
 
 def _file(source: Source, text: str) -> ast.File:
-    return ast.File(source, grammar().parse(text, start="file"))  # type: ignore[arg-type]
+    return ast.File(source, parser().parse(text, "file"))
 
 
 def expression(text: str) -> ast.Expression:
-    """The syntax tree of one expression; raises Lark's `UnexpectedInput` or `Fault`."""
-    return grammar().parse(text, start="expression")  # type: ignore[return-value]
+    """The syntax tree of one expression; raises `Unexpected` or `Fault`."""
+    return parser().parse(text, "expression")

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-
-from lark import Lark
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput
 
 from ..diagnostics import Diagnostic, Source, Span
 from . import ast
 from .build import Fault
 from .complain import complain
+from .lalr import Parser, Unexpected
 from .layout import DECLARING, RESERVED, STATING, Outline, Part, Token, declarations_of, tokens_of
 
 BINDING = DECLARING | STATING | {"as"}
 
 
-def recover(source: Source, grammar: Lark) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
+def recover(source: Source, parser: Parser) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
     """The syntax errors of a file, and the texts to leave out so that the rest parses."""
     text, tokens = source.text, tokens_of(source.text)
     faults: list[Fault] = []
     lost: list[ast.Fragment] = []
     for declaration in declarations_of(text, tokens):
         whole = Part("_declaration", declaration.first, declaration.last)
-        wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, text, tokens, grammar)]
-        wrong = wrong or [(whole, fault) for fault in _faults(whole, text, tokens, grammar)]
+        wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, text, tokens, parser)]
+        wrong = wrong or [(whole, fault) for fault in _faults(whole, text, tokens, parser)]
         if wrong:
             faults += [fault for _, fault in wrong]
-            lost += _lost(declaration, [part for part, _ in wrong], text, tokens, grammar)
+            lost += _lost(declaration, [part for part, _ in wrong], text, tokens, parser)
     errors = [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
         for fault in _misplaced(sorted(faults, key=lambda fault: fault.start), tokens)
@@ -68,7 +66,7 @@ def _misplaced(faults: list[Fault], tokens: Sequence[Token]) -> Iterator[Fault]:
 
 
 def _lost(
-    declaration: Outline, wrong: Sequence[Part], text: str, tokens: Sequence[Token], grammar: Lark
+    declaration: Outline, wrong: Sequence[Part], text: str, tokens: Sequence[Token], parser: Parser
 ) -> list[ast.Fragment]:
     """The statements that do not parse, or the whole declaration if it does not parse without them.
 
@@ -83,8 +81,8 @@ def _lost(
     lost = [_fragment(part.first, part.last, tokens) for part in statements]
     start, end = tokens[declaration.first].start, tokens[declaration.last - 1].end
     try:
-        grammar.parse(without(text[start:end], lost, start), start="_declaration")
-    except (UnexpectedInput, Fault):
+        parser.parse(without(text[start:end], lost, start), "_declaration")
+    except (Unexpected, Fault):
         return [_fragment(declaration.first, declaration.last, tokens)]
     return lost
 
@@ -106,28 +104,28 @@ def _fragment(first: int, last: int, tokens: Sequence[Token]) -> ast.Fragment:
     return ast.Fragment(tokens[first].start, tokens[last - 1].end, tokens[first].text, frozenset(names))
 
 
-def _faults(part: Part, text: str, tokens: Sequence[Token], grammar: Lark) -> Iterator[Fault]:
+def _faults(part: Part, text: str, tokens: Sequence[Token], parser: Parser) -> Iterator[Fault]:
     if part.faults:
         yield part.faults[0]
         return
     start = tokens[part.first].start
     try:
-        grammar.parse(text[start : tokens[part.last - 1].end], start=part.rule)
-    except (UnexpectedInput, Fault) as error:
+        parser.parse(text[start : tokens[part.last - 1].end], part.rule)
+    except (Unexpected, Fault) as error:
         yield _fault(error, part, start, text, tokens)
 
 
-def _fault(error: UnexpectedInput | Fault, part: Part, start: int, text: str, tokens: Sequence[Token]) -> Fault:
+def _fault(error: Unexpected | Fault, part: Part, start: int, text: str, tokens: Sequence[Token]) -> Fault:
     """An error in a part of a text that starts at `start`, said in the language's words."""
     if isinstance(error, Fault):
         return Fault(error.message, start + error.start, start + error.end, code=error.code, help=error.help)
-    ended = getattr(getattr(error, "token", None), "type", "") == "$END"
-    at = part.last if ended else bisect_left(tokens, start + (error.pos_in_stream or 0) + 1, key=lambda t: t.end)
+    ended = error.ended
+    at = part.last if ended else bisect_left(tokens, start + error.start + 1, key=lambda t: t.end)
     before = tokens[at - 1] if at > part.first else None
     found = tokens[at] if at < len(tokens) and (not ended or _interrupts(tokens[at], text, before)) else None
     named = tokens[part.first].text in STATING and at == part.first + 2  # `input x` may end here, and must not go on so
     return complain(
-        found, before, ("COLON", "EQUAL") if named else _expected(error), tokens[at - 1], _apart(before, found, text)
+        found, before, ("COLON", "EQUAL") if named else error.expected, tokens[at - 1], _apart(before, found, text)
     )
 
 
@@ -139,11 +137,3 @@ def _interrupts(token: Token, text: str, before: Token | None) -> bool:
 def _apart(before: Token | None, token: Token | None, text: str) -> bool:
     """Whether a line ends between two tokens."""
     return before is not None and token is not None and "\n" in text[before.end : token.start]
-
-
-def _expected(error: UnexpectedInput) -> Collection[str]:
-    """The grammar's names of what could have stood there."""
-    if isinstance(error, UnexpectedCharacters):
-        return error.allowed or ()
-    parser = getattr(error, "interactive_parser", None)
-    return parser.accepts() if parser else ()

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lark.exceptions import UnexpectedInput
-
 from ..diagnostics import Diagnostic, Refusal
 from ..ir.kinds import show
 from ..ir.structure import Parameter
@@ -16,6 +14,7 @@ from . import ast, types
 from .build import Fault
 from .expressions import as_stage, evaluate, truth, unanswered
 from .flow import called
+from .lalr import Unexpected
 from .numbers import is_number
 from .parse import expression
 from .report import UNKNOWN, Failure, Silenced, Unknown
@@ -167,7 +166,7 @@ def _filled(message: ast.Word, scope: Scope) -> str:
         at = message.start + 1 + found.start(1)
         try:
             e = expression(found[1])
-        except (UnexpectedInput, Fault):
+        except (Unexpected, Fault):
             where = ast.Node(at, at + len(found[1]))
             raise scope.fail(
                 "E0101", f"`{found[1]}` is no expression", where, help="braces hold a value to show"
