@@ -12,6 +12,7 @@ from test_elementwise import UNARY
 from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
+from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import Target, target
@@ -51,6 +52,21 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
             assert not spills, (pixels, vectors)
         elif level.fma:
             assert spills <= sums // 4, (pixels, vectors)
+
+
+@every_cpu
+def test_winograds_products_stay_in_registers(cpu: str):
+    level = target(cpu)
+    counts = (1, 4, 9, 16, 49, 196, 784, 3136)
+    for pixels, vectors in sorted({best_tile(c, v, level) for c in counts for v in (1, 2, 4, 8, 16, 32)}):
+        e = Emitter(level)
+        Winograd(4, pixels, vectors, Epilogue(bias=True)).emit(e, "tile")
+        stretches = re.split(r"^(?:\.L\S+:|# %bb).*$", assembly_of(e.text(), level), flags=re.M)
+        products = [part for part in stretches if len(SUM.findall(part)) == pixels * vectors * level.lanes]
+        products = [part for part in products if re.search(r"broadcastss|1to16|shufps", part)]  # transforms have none
+        assert products, (pixels, vectors)
+        if level.registers == 32 or (level.fma and (vectors > 1 or pixels < 10)):
+            assert not SPILL.search(products[0]), (pixels, vectors)
 
 
 @every_cpu
