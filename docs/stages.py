@@ -12,7 +12,6 @@ from samples import SAMPLES
 from trials import Shape, drawn, listed, program, run
 
 from cnnc.compiler.frontend.synonyms import SYNONYMS
-from cnnc.compiler.ir.kinds import show
 from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, bind, signature
 from cnnc.compiler.ops.rules import Elementwise, product
 
@@ -150,9 +149,8 @@ def _attributes(record: type[Operator]) -> str:
         default = spec.default.shown if isinstance(spec.default, Derived) else "" if spec.required else None
         if default is None:
             default = spec.kind.show(spec.default)
-        at_least = "" if spec.at_least is None else f"{show(spec.at_least)}"
-        rows.append([f"`{spec.name}`", spec.doc, spec.kind.wanted, f"`{default}`" if default else "", at_least])
-    return _table(["attribute", "meaning", "takes", "default", "at least"], rows)
+        rows.append([f"`{spec.name}`", spec.doc, spec.kind.wanted, f"`{default}`" if default else "", str(spec.bounds)])
+    return _table(["attribute", "meaning", "takes", "default", "bounds"], rows)
 
 
 def _parameters(shape: Shape) -> str:

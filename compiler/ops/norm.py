@@ -16,6 +16,8 @@ from ..ir.operator import Array, Operator, ParamSpec, Scalar, attr, operator
 from ..ir.types import Type
 from .rules import want_image, want_real
 
+NO_CHANNELS = "the tensor that arrives says how many channels it has"
+
 
 def _affine(x: Type) -> dict[str, ParamSpec]:
     return {"weight": ParamSpec((x.channels,), start="ones"), "bias": ParamSpec((x.channels,))}
@@ -48,8 +50,8 @@ class Batchnorm(Operator):
     running = (1 - momentum) * running + momentum * batch.
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
-    momentum: float = attr(real, "weight of a new batch in the running statistics", default=0.1, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
+    momentum: float = attr(real, "weight of a new batch in the running statistics", default=0.1, at_least=0, at_most=1)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         (x,) = types
@@ -86,7 +88,7 @@ class Instancenorm(Operator):
     (Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022).
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
     affine: bool = attr(flag, "scale and shift by learned numbers", default=True)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
@@ -112,7 +114,7 @@ class Groupnorm(Operator):
     """
 
     groups: int = attr(whole, "number of groups", at_least=1)
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return _affine(types[0])
@@ -143,7 +145,7 @@ class Layernorm(Operator):
     (Ba, Kiros & Hinton 2016, arXiv 1607.06450).
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return _affine(types[0])
@@ -167,9 +169,9 @@ class Lrn(Operator):
     """
 
     size: int = attr(whole, "channels in the neighbourhood", at_least=1)
-    alpha: float = attr(real, "weight of the mean square", default=1e-4)
-    beta: float = attr(real, "exponent", default=0.75)
-    k: float = attr(real, "added to the weighted mean square", default=1.0)
+    alpha: float = attr(real, "weight of the mean square", default=1e-4, at_least=0)
+    beta: float = attr(real, "exponent", default=0.75, at_least=0)
+    k: float = attr(real, "added to the weighted mean square", default=1.0, above=0)
 
     def infer(self, *types: Type) -> Type:
         _want_channels(self, *types)

@@ -33,11 +33,9 @@ class Identity(Operator):
 class Dropout(Operator):
     """In training, zero with probability p, else x / (1 - p); elsewhere x (Srivastava et al. 2014)."""
 
-    p: float = attr(real, "probability of zero", at_least=0)
+    p: float = attr(real, "probability of zero", at_least=0, below=1)
 
     def infer(self, *types: Type) -> Type:
-        if self.p >= 1:
-            raise Refusal("E0305", f"`p` is {self.p}, but must be less than 1: nothing would be left")
         want_real(self, *types)
         return types[0]
 
