@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
@@ -10,7 +11,7 @@ from ..ir.kinds import show
 from ..ir.operator import REGISTRY, Operator, bind, signature
 from ..ir.types import Dim, Undecided
 from . import ast
-from .arguments import Given, Misfit, match
+from .arguments import Given, match
 from .functions import REPEAT, Function
 from .nested import Group, Items
 from .numbers import calculate, compare, is_number, negated
@@ -61,7 +62,24 @@ def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
 
 
 def as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
-    """What stands beside an arrow as a stage: block values are called, lists fan out, tuples run side by side."""
+    """What stands beside an arrow as a stage: block values are called, lists fan out, tuples run side by side.
+
+    For a parameter that cannot be one, its argument is to blame.
+    """
+    origin = scope.origins.get(node.id) if isinstance(node, ast.Name) else None
+    if origin is None:
+        return _as_stage(value, node, scope)
+    try:
+        return _as_stage(value, node, scope)
+    except Failure as failure:
+        here, found = scope.span(node), failure.diagnostic
+        if found.span != here:
+            raise
+        notes = (f"it is applied as `{here.text}` at {here}", *found.notes)
+        raise Failure(replace(found, span=origin, notes=notes)) from None
+
+
+def _as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
     if isinstance(value, Stage):
         return value
     if is_operator(value):
@@ -197,12 +215,25 @@ def matched(
     shown: str,
     node: ast.Node,
     scope: Scope,
+    accept: Callable[[str, Any], object] = lambda name, value: None,
 ) -> dict[str, Given]:
-    """The arguments by parameter; raises `Failure` where they do not fit, `Silenced` where one is unknown."""
-    try:
-        arguments = match(callee, names, needed, given, shown)
-    except Misfit as misfit:
-        raise scope.failure(misfit.refusal, misfit.node or node) from None
+    """The arguments by parameter. All that do not fit or that `accept` refuses are reported, the last is raised.
+
+    Raises `Silenced` where one is unknown.
+    """
+    arguments, misfits = match(callee, names, needed, given, shown)
+    failures = [scope.failure(misfit.refusal, misfit.node or node) for misfit in misfits]
+    for name, argument in arguments.items():
+        if argument.value is not UNKNOWN:
+            try:
+                accept(name, argument.value)
+            except Refusal as refusal:
+                told = refusal.labelled(f"`{name}` of `{callee}`")
+                failures.append(scope.failure(told, argument.node))
+    for failure in failures[:-1]:
+        scope.report(failure)
+    if failures:
+        raise failures[-1]
     if any(argument.value is UNKNOWN for argument in given):
         raise Silenced
     return arguments
@@ -212,14 +243,11 @@ def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Nod
     """An operator with these arguments; raises `Failure` for those that do not fit."""
     specs = {spec.name: spec for spec in record.attrs if spec.name not in ("left", "right")}
     needed = [name for name, spec in specs.items() if spec.required]
-    arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope)
-    for name, argument in arguments.items():
-        try:
-            specs[name].accept(argument.value)
-        except Refusal as refusal:
-            label = refusal.label or f"`{name}` of `{record.name}`"
-            told = Refusal(refusal.code, refusal.message, label=label, help=refusal.help, notes=refusal.notes)
-            raise scope.failure(told, argument.node) from None
+
+    def accept(name: str, value: Any) -> object:
+        return specs[name].accept(value)
+
+    arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope, accept)
     try:
         return OperatorStage(bind(record, {name: a.value for name, a in arguments.items()}), scope.span(node))
     except Refusal as refusal:

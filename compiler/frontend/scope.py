@@ -49,6 +49,17 @@ class Scope:
     names: dict[str, Any] = field(default_factory=dict)
     bound: dict[str, Span] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
+
+    def copy(self, place: Place) -> Scope:
+        """The same names so far, to bind others beside them."""
+        return Scope(self.module, place, dict(self.names), dict(self.bound), origins=self.origins)
+
+    def origin(self, node: ast.Node) -> Span:
+        """Where a value was written: for an argument that passes a parameter on, where that was given."""
+        value = node.value if isinstance(node, ast.Argument) else node
+        known = self.origins.get(value.id) if isinstance(value, ast.Name) else None
+        return known or self.span(node)
 
     def within(self, place: Place) -> Scope:
         """The same names, weights born elsewhere."""
