@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from ..ops.conv import Window
 from .target import Target
 
 _MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
@@ -21,10 +22,28 @@ def tile_cycles(pixels: int, vectors: int) -> float:
     return max(pixels * vectors / 2, (pixels + vectors) / 2) + _LOOP
 
 
-def direct_cycles(rows: int, columns: int, products: int, vectors: int, tile: tuple[int, int]) -> float:
-    """A direct convolution: `products` of taps and input channels for each output."""
+def direct_cycles(
+    window: Window, image: tuple[int, ...], out: tuple[int, ...], channels: int, vectors: int, tile: tuple[int, int]
+) -> float:
+    """A direct convolution, which skips taps where a whole tile meets only padding."""
     p, v = tile
-    return rows * ceil(columns / p) * ceil(vectors / v) * products * tile_cycles(p, v)
+    rows, columns = (
+        _taps_met(kernel, dilation, stride, before, size, count, pixels)
+        for kernel, dilation, stride, before, size, count, pixels in zip(
+            window.kernel, window.dilation, window.stride, window.sides[:2], image, out, (1, p), strict=True
+        )
+    )
+    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v)
+
+
+def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, count: int, pixels: int) -> int:
+    """Along one axis, over all tiles of so many `pixels`: the taps that find the image for some pixel."""
+    met = 0
+    for start in range(0, count, pixels):
+        first = min(start, count - pixels) * stride - before
+        last = first + (pixels - 1) * stride
+        met += sum(last + tap * dilation >= 0 and first + tap * dilation < size for tap in range(kernel))
+    return met
 
 
 def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int]) -> float:

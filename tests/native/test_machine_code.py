@@ -26,9 +26,9 @@ def innermost(assembly: str) -> str:
     return max(re.split(r"^(?:\.L\S+:|# %bb).*$", assembly, flags=re.M), key=lambda part: len(SUM.findall(part)))
 
 
-def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False) -> str:
+def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False, skips: bool = True) -> str:
     e = Emitter(cpu)
-    Direct(pixels, vectors, step, False, planar, Epilogue(bias=True)).emit(e, "tile")
+    Direct(pixels, vectors, step, False, planar, skips, Epilogue(bias=True)).emit(e, "tile")
     return innermost(assembly_of(e.text(), cpu))
 
 
