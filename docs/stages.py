@@ -11,7 +11,7 @@ from curves import picture
 from samples import SAMPLES
 from trials import Shape, drawn, listed, program, run
 
-from cnnc.compiler.frontend.synonyms import SYNONYMS
+from cnnc.compiler.frontend import synonyms
 from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, bind, signature
 from cnnc.compiler.ops.rules import Elementwise, product
 
@@ -124,7 +124,7 @@ def _entry(record: type[Operator]) -> str:
     parts += [f"```text\n{text}\n```" if as_it_is else _prose(text) for text, as_it_is in meaning.paragraphs]
     if meaning.sources:
         parts.append(f"Source: {'; '.join(map(_linked, meaning.sources))}.")
-    elsewhere = [word for word, ours in SYNONYMS.items() if ours == record.name]
+    elsewhere = [word for word, ours in synonyms.STAGES.items() if ours == record.name]
     if elsewhere:
         parts.append(f"Elsewhere called {_listed(elsewhere)}.")
     if record.attrs:
