@@ -19,6 +19,7 @@ FAMILIES = (
     "conv", "dense", "pool", "activation", "norm", "shape", "arithmetic", "resize", "image", "softmax", "loss",
 )  # fmt: skip
 CITATION = re.compile(r"\s*\(([A-Z][^()]* \d{4}(?:, arXiv \d{4}\.\d{4,5})?)\.?\)")
+CURVES = "Each activation as a curve, from -5 to 7. The axes cross at 0, and a square is 1 wide and 1 high."
 STARTS = {"zeros": "0", "ones": "1"}
 
 
@@ -79,7 +80,7 @@ def _family(name: str) -> str:
     records = family(name)
     listed = " · ".join(f"[{record.name}](#{record.name})" for record in records)
     entries = [_entry(record) for record in records]
-    figure = ["![Each activation as a curve, from -5 to 7](activation.svg)"] if name == "activation" else []
+    figure = [f"![{CURVES}](activation.svg)", CURVES] if name == "activation" else []
     parts = [f"# {title(name)}", *map(_prose, intro), *figure, listed, *entries, "[All stages](operators.md)"]
     return "\n\n".join(parts) + "\n"
 
