@@ -97,7 +97,7 @@ def _grid(row: str, column: str, taps: Sequence[range], size: int) -> str:
 
 
 def _rim(op: Pad, size: int) -> str:
-    _, left, _, _ = op.rim
+    _, left, _, _ = op.size
     pixels = np.arange(1, size + 1, dtype=np.float32)
     held = op.reference(np.broadcast_to(pixels, (1, 1, size, size)))[0, 0, left + 1]
     letters = ["0" if pixel == 0 else chr(ord("a") + int(pixel) - 1) for pixel in held]

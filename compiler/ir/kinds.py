@@ -77,9 +77,7 @@ def _show_pair(value: tuple[int, int]) -> str:
     return str(value[0]) if value[0] == value[1] else show(value)
 
 
-def _sides(value: Any) -> str | tuple[int, int, int, int]:
-    if value in ("same", "valid"):
-        return (0, 0, 0, 0) if value == "valid" else value
+def _sides(value: Any, wanted: str = "a number, (h, w) or (top, left, bottom, right)") -> tuple[int, int, int, int]:
     if _is_whole(value):
         return value, value, value, value
     if isinstance(value, tuple) and all(map(_is_whole, value)):
@@ -87,7 +85,13 @@ def _sides(value: Any) -> str | tuple[int, int, int, int]:
             return value[0], value[1], value[0], value[1]
         if len(value) == 4:
             return value
-    raise _refuse("a number, (h, w), (top, left, bottom, right), same or valid", value)
+    raise _refuse(wanted, value)
+
+
+def _padding(value: Any) -> str | tuple[int, int, int, int]:
+    if value in ("same", "valid"):
+        return (0, 0, 0, 0) if value == "valid" else value
+    return _sides(value, padding.wanted)
 
 
 def _show_sides(value: str | tuple[int, int, int, int]) -> str:
@@ -163,7 +167,8 @@ whole = Kind("a whole number", _whole, show)
 real = Kind("a number", _real, show)
 flag = Kind("true or false", _flag, show)
 pair = Kind("a whole number or (height, width)", _pair, _show_pair)
-sides = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _sides, _show_sides, ("same", "valid"))
+sides = Kind("a number, (h, w) or (top, left, bottom, right)", _sides, _show_sides)
+padding = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _padding, _show_sides, ("same", "valid"))
 wholes = Kind("a list of whole numbers", _wholes, lambda value: show(list(value)))
 reals = Kind("a number or a list of numbers", _reals, lambda v: show(list(v)) if isinstance(v, tuple) else show(v))
 literal = Kind("nested lists of numbers", _nested, _show_nested)

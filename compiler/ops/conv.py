@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import Refusal
-from ..ir.kinds import flag, optional_literal, pair, sides, whole
+from ..ir.kinds import flag, optional_literal, padding, pair, whole
 from ..ir.operator import Array, Derived, Operator, ParamSpec, attr, operator
 from ..ir.types import Size, Type, ints
 from .rules import want_image, want_real
@@ -126,7 +126,7 @@ class Conv(Operator):
     channels: int = attr(whole, "number of output channels", at_least=1)
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "zero rim", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "zero rim", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)
     bias: bool = attr(flag, "add a learned constant to each channel; not to literal kernels", default=UNLESS_LITERAL)
@@ -198,7 +198,7 @@ class Depthwise(Operator):
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "zero rim", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "zero rim", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     bias: bool = attr(flag, "add a learned constant to each channel", default=True)
 
@@ -239,7 +239,7 @@ class ConvTranspose(Operator):
     channels: int = attr(whole, "number of output channels", at_least=1)
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "output pixels between stamps", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "rim cut off the output", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim cut off the output", default=(0, 0, 0, 0), at_least=0)
     output_pad: Pair = attr(pair, "rows and columns more at the end", default=(0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)

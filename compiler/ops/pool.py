@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..diagnostics import Refusal
-from ..ir.kinds import flag, pair, sides, whole
+from ..ir.kinds import flag, padding, pair, whole
 from ..ir.operator import Array, Derived, Operator, attr, operator
 from ..ir.types import Type, ints
 from .conv import Pair, Sides, Window, windows_of
@@ -39,7 +39,7 @@ class MaxPool(Operator):
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=KERNEL, at_least=1)
-    pad: Sides = attr(sides, "rim of -inf", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim of -inf", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     ceil: bool = attr(flag, "keep a last window that is not whole", default=False)
 
@@ -75,7 +75,7 @@ class AvgPool(Operator):
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=KERNEL, at_least=1)
-    pad: Sides = attr(sides, "rim of zeros", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim of zeros", default=(0, 0, 0, 0), at_least=0)
     ceil: bool = attr(flag, "keep a last window that is not whole", default=False)
     count_pad: bool = attr(flag, "divide by the pixels of the pad too", default=False)
 
