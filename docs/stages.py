@@ -59,7 +59,10 @@ def _overview() -> str:
         "Attributes are given by position or by name: `conv(32, 3, pad=1)`.",
         "In *formulas* `x` is a number of the input and `out` the one in its place; `in[n, c, y, x]` is channel `c` of "
         "row `y` and column `x` in image `n`, all counted from 0. `s`, `p` and `d` are stride, pad and dilation, "
-        "`w` and `b` weight and bias.",
+        "`w` and `b` weight and bias. Where the four sides of a pad differ, `p` is its top for rows and its left for "
+        "columns; `top`, `left`, `bottom` and `right` are those that were given. `pad=same` chooses them so that the "
+        "output has a pixel for each `stride` pixels of the input, rounded up, and puts the odd one at the end; "
+        "`valid` is 0.",
         "*Shapes* are what the compiler infers, with letters for sizes that may be anything. `//` rounds down, so "
         "`(H + 1)//2 - 1` is the height that is left. Refused is what the compiler refuses, with its words.",
         "*Parameters* are the learned tensors that a stage brings along, with the shapes that PyTorch gives them. "

@@ -1,7 +1,9 @@
 """Arithmetic: what `+ - * /` on tensors mean, elementwise functions, and sums over an axis.
 
-Tensors of equal rank broadcast: each size is equal or 1. A `param`, which has no batch, may lack leading axes. A number
-beside a tensor is an attribute: `x - 1.0` is `sub(right=1.0)` of one tensor, `1.0 / x` is `div(left=1.0)`.
+Tensors of equal rank broadcast: each size is equal or 1. A `param`, which has no batch, may lack leading axes.
+
+In the compiler's graph a number beside a tensor is an attribute: `x - 1.0` is `sub(right=1.0)` of one tensor, `1.0 /
+x` is `div(left=1.0)`.
 """
 
 from __future__ import annotations
@@ -77,7 +79,10 @@ def _want_two(op: Arithmetic, types: tuple[Type, ...]) -> None:
 
 @operator
 class Add(Arithmetic):
-    """The sum of tensors, element by element: what `a + b` means."""
+    """The sum of tensors, element by element: what `a + b` means.
+
+    out = a + b + c + ..., of as many as the tuple has
+    """
 
     verb = "add"
 
@@ -90,7 +95,10 @@ class Add(Arithmetic):
 
 @operator
 class Mul(Arithmetic):
-    """The product of tensors, element by element: what `a * b` means."""
+    """The product of tensors, element by element: what `a * b` means.
+
+    out = a * b * c * ..., of as many as the tuple has
+    """
 
     verb = "multiply"
 
@@ -232,7 +240,7 @@ class Reduction(Operator):
 
 @operator
 class Sum(Reduction):
-    """The sum along one axis, which goes."""
+    """The sum along one axis, which goes: out[n, y, x] = sum over c of in[n, c, y, x], for axis 1."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].sum(self.axis, keepdims=self.keep)
@@ -240,7 +248,7 @@ class Sum(Reduction):
 
 @operator
 class Mean(Reduction):
-    """The mean along one axis, which goes."""
+    """The mean along one axis, which goes: out[n, y, x] = mean over c of in[n, c, y, x], for axis 1."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].mean(self.axis, keepdims=self.keep)

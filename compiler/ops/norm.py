@@ -46,8 +46,8 @@ class Batchnorm(Operator):
     out[n, c] = (in[n, c] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]
     (Ioffe & Szegedy 2015, arXiv 1502.03167)
 
-    In training the statistics are those of the batch, and
-    running = (1 - momentum) * running + momentum * batch.
+    In training the statistics are those of the batch, and running = (1 - momentum) * running + momentum * batch. This
+    is PyTorch's momentum: Keras' and ONNX's is 1 - momentum.
     """
 
     eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
@@ -139,7 +139,7 @@ class Groupnorm(Operator):
 
 @operator
 class Layernorm(Operator):
-    """The channels at each position by their mean and variance, as in ConvNeXt.
+    """The channels at each position by their mean and variance, as in ConvNeXt: over axis 1, not over the last axes.
 
     out[n, c, y, x] = (in[n, c, y, x] - mean) / sqrt(variance + eps) * weight[c] + bias[c], both over c
     (Ba, Kiros & Hinton 2016, arXiv 1607.06450).
@@ -165,7 +165,8 @@ class Lrn(Operator):
 
     out[c] = in[c] / (k + alpha/size * sum of in[j]^2)^beta, j from c - size//2 to c + (size-1)//2
 
-    PyTorch's and ONNX's alpha, which is divided by `size`; an even size reaches one further back, as in PyTorch.
+    PyTorch's and ONNX's alpha, which is divided by `size`. An even size reaches one further back, as in PyTorch; in
+    ONNX one further on.
     """
 
     size: int = attr(whole, "channels in the neighbourhood", at_least=1)

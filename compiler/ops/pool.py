@@ -32,7 +32,8 @@ class MaxPool(Operator):
 
     out[n, c, y, x] = max over v, u of in[n, c, y*s - p + v*d, x*s - p + u*d]
 
-    `ceil` keeps a last window that begins in the input but ends past the pad, as PyTorch's `ceil_mode`.
+    Of H rows it makes `(H + top + bottom - d*(kernel - 1) - 1)//s + 1`. `ceil` rounds up instead, which keeps a last
+    window that ends past the pad if it begins in the input or the pad before it: PyTorch's `ceil_mode`.
     """
 
     name = "maxpool"
@@ -68,7 +69,8 @@ class AvgPool(Operator):
 
     out[n, c, y, x] = sum over v, u of in[n, c, y*s - p + v, x*s - p + u] / how many of these lie in the input
 
-    With `count_pad` the divisor counts the pad too, but not what `ceil` adds past it, as in PyTorch.
+    With `count_pad` the divisor counts the pad too, but not what `ceil` adds past it, as in PyTorch. How many windows
+    there are, and what `ceil` keeps, is as with maxpool.
     """
 
     name = "avgpool"
