@@ -11,7 +11,7 @@ from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile, direct_cycles, winograd_block, winograd_cycles
+from .cost import best_tile, direct_cycles, halves_last, winograd_block, winograd_cycles
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
@@ -98,7 +98,9 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     tensors = (x, y, *(value for value in region.extras if value.type.known == y.type.known))
     solid = not any(_root(schedule.places, value.name) in rims for value in tensors)
     columns = height * width if solid else width
-    return Choice("direct", *best_tile(columns, -(-out // op.groups // lanes), target), solid)
+    outside = out // op.groups
+    tile = best_tile(columns, -(-outside // lanes), target, half=halves_last(outside, lanes))
+    return Choice("direct", *tile, solid)
 
 
 def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
@@ -114,18 +116,18 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
         return None
     vectors = -(-outside // target.lanes)
-    tile = best_tile(size[1], vectors, target)
+    tile = best_tile(size[1], vectors, target, half=halves_last(outside, target.lanes))
     choice = Choice("direct", *tile)
     square = op.kernel == (3, 3) and op.stride == (1, 1) and window.dilation[0] == window.dilation[1]
-    if exact or not square or op.groups > 1 or channels < target.lanes:
+    if exact or not square or inside < target.lanes:
         return choice
-    cycles = direct_cycles(window, tuple(image), tuple(size), channels, vectors, tile)
+    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     for algorithm, outputs in WINOGRAD.items():
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         tile = best_tile(count, vectors, target)
-        needed = winograd_cycles(count, points, channels, vectors, target, tile)
+        needed = winograd_cycles(count, points, inside, vectors, target, tile)
         if needed < cycles:
-            block = winograd_block(count, points, channels, vectors, target, tile[0])
+            block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
             cycles, choice = needed, Choice(algorithm, *tile, block=block)
     return choice
 

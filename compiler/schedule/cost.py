@@ -14,7 +14,12 @@ _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
-def tile_cycles(pixels: int, vectors: int) -> float:
+def halves_last(channels: int, lanes: int) -> bool:
+    """Whether the last vector of channels needs half of its lanes at most, and half a register costs less than one."""
+    return lanes == 16 and 0 < channels % lanes <= lanes // 2
+
+
+def tile_cycles(pixels: int, vectors: float) -> float:
     """Cycles for one input channel into a tile: two multiply-adds and two loads start a cycle, the slower one binds.
 
     A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand.
@@ -64,8 +69,9 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return max(1, min(room // (point * pixels), ceil(tiles / pixels)))
 
 
-def best_tile(columns: int, vectors: int, target: Target) -> tuple[int, int]:
-    """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels.
+def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False) -> tuple[int, int]:
+    """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
+    of which the last may be a `half`.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
@@ -74,7 +80,7 @@ def best_tile(columns: int, vectors: int, target: Target) -> tuple[int, int]:
         for p in range(1, min(columns, 28) + 1):
             if p * v + v + 1 > target.registers:
                 break
-            cycles = tile_cycles(p, v) * ceil(columns / p) * (vectors // v)
+            cycles = tile_cycles(p, v - half / 2 if v == vectors else v) * ceil(columns / p) * (vectors // v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)
     return tile

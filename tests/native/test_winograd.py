@@ -103,6 +103,14 @@ def dilated(lanes: int) -> Graph:
     return net.graph
 
 
+def grouped(lanes: int) -> Graph:
+    net = Net()
+    for i, (inside, outside, groups) in enumerate([(lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 2 * lanes, 2)]):
+        x = net.input(f"x{i}", image(groups * inside, 5 + i, 7))
+        net.output(net.chain(x, stage("conv", channels=groups * outside, kernel=3, pad=1, groups=groups)))
+    return net.graph
+
+
 def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice]:
     """The algorithm for every layer, with register tiles of many kinds."""
     choices = {}
@@ -110,7 +118,8 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
         (x,) = graph.operands(conv)
         channels, height, width = conv.output.type.known
         count = len(tiles(conv.op.window(x.type), height, width, WINOGRAD[algorithm]))  # type: ignore[attr-defined]
-        vectors = [v for v in (1, 2, 4) if -(-channels // lanes) % v == 0][-1 if (i + k) % 2 else 0]
+        each = -(-channels // conv.op.groups // lanes)  # type: ignore[attr-defined]
+        vectors = [v for v in (1, 2, 4) if each % v == 0][-1 if (i + k) % 2 else 0]
         pixels = min(count, (1, 3, 4, 7)[(i + k) % 4])
         choices[conv.name] = Choice(algorithm, pixels, vectors, block=1 + (i + k) % 3)
     return choices
@@ -118,7 +127,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
 
 @every_cpu
 @algorithms
-@pytest.mark.parametrize("family", [layers, dilated])
+@pytest.mark.parametrize("family", [layers, dilated, grouped])
 @pytest.mark.parametrize("k", range(4))
 def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
     lanes = target(cpu).lanes

@@ -9,13 +9,13 @@ column stride and epilogue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, zeros
+from .outer import outer_product, registers, zeros
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,14 @@ class Direct:
     """`pixels` x `vectors` outputs at a time; `step` input pixels between neighbouring outputs of a row, which lie
     `spread` pixels apart (a transposed convolution makes every other one).
 
+    The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
     outside for all pixels of a tile. Work is counted in units of one output row of one group.
     """
 
     pixels: int
     vectors: int
+    last: int
     step: int
     pointwise: bool
     planar: bool
@@ -54,6 +56,7 @@ class Direct:
 
     def emit(self, e: Emitter, name: str) -> None:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
+        columns = registers(e, vectors, self.last)
         with e.kernel(name, self.arguments) as a:
             lo, hi = e.share(e.mul_int(a["groups"], a["rows"]))
             group = Var("i64", e.div_int(lo, a["rows"]))
@@ -67,18 +70,18 @@ class Direct:
                 first = e.mul_int(group.value, vectors)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
                 target = e.at(target, e.mul_int(row.value, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, first, row.value, self.spread)
+                tails = {column: Tail(column, self.epilogue, a, first, row.value, self.spread) for column in columns}
                 high = self._rows(e, a, row.value)
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self._pitch(e)))
-                    sums = self._tile(e, a, here, weights, high, self._columns(e, a, x))
+                    sums = self._tile(e, columns, a, here, weights, high, self._columns(e, a, x))
                     place = e.mul_int(x, size * self.spread)
-                    for v in range(vectors):
-                        block = tail.block(v, place)
+                    for v, register in enumerate(columns):
+                        block = tails[register].block(v, place)
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p in range(pixels):
-                            e.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
+                            register.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
                 row.value = e.choose(wrap, "i64", 0, row.value)
@@ -104,10 +107,17 @@ class Direct:
         return taps_inside(e, first, last, a["column_taps"], a["kernel_width"], a["image_columns"])
 
     def _tile(
-        self, e: Emitter, a: dict[str, str], source: str, weights: str, high: Taps, wide: Taps
+        self,
+        e: Emitter,
+        columns: Sequence[Emitter],
+        a: dict[str, str],
+        source: str,
+        weights: str,
+        high: Taps,
+        wide: Taps,
     ) -> list[list[Var]]:
         """The sums of one register tile: `[pixel][vector]`, in registers from the first to the last tap."""
-        sums = zeros(e, self.pixels, self.vectors)
+        sums = zeros(columns, self.pixels)
         source = e.at(e.at(source, e.mul_int(high.first, a["tap_row"])), e.mul_int(wide.first, a["tap_column"]))
         skipped = e.add_int(e.mul_int(high.first, a["kernel_width"]), wide.first) if self.skips else 0
         plane, tap = Var("ptr", source), self.vectors * e.target.vector_bytes
@@ -117,7 +127,7 @@ class Direct:
         with e.loop("block", a["blocks"], vary=[plane, *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 for c in range(1 if self.planar else e.lanes):
-                    outer_product(e, here, self._pitch(e), c, w, sums)
+                    outer_product(e, columns, here, self._pitch(e), c, w, sums)
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
             part = e.mul_int(a["tail"], tap)
@@ -126,7 +136,7 @@ class Direct:
                 with self._taps(e, a, plane.value, part, high, wide, w, carried) as here:
                     lane = Var("ptr", here)
                     with e.loop("lane", a["tail"], vary=[lane, *carried]):
-                        outer_product(e, lane.value, self._pitch(e), 0, w, sums)
+                        outer_product(e, columns, lane.value, self._pitch(e), 0, w, sums)
                         lane.value = e.at(lane.value, 4)
         return sums
 

@@ -25,7 +25,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(
         planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
     )
-    window = node.op.window(region.operands[0].type)
+    op, inside = node.op, weight.shape[1]
+    window = op.window(region.operands[0].type)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
     table = tile_table(window, x, y, transform.outputs)
     packed = pack_winograd(weight, transform, lanes, choice.vectors)
@@ -42,8 +43,10 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "block": choice.block,
         "groups": len(packed),
         "planes": x.blocks,
-        "blocks": x.channels // lanes,
-        "tail": x.channels % lanes,
+        "blocks": inside // lanes,
+        "tail": inside % lanes,
+        "parts_groups": len(packed) // op.groups,
+        "parts_planes": inside // lanes if op.groups > 1 else 0,
         "input_plane": x.plane_bytes,
         "tap_row": window.dilation[0] * x.row_bytes,
         "tap_column": window.dilation[1] * x.pixel_bytes,
