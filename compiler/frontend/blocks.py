@@ -107,6 +107,7 @@ class BlockStage(Stage):
         block = self.block.block
         if self.block.module.damaged(block.body, "input", "output") or not has_input(block.body):
             return UNKNOWN
+        self.block.module.elaborated.add(block)
         scope = self.parameters.copy(inner)
         result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
         if isinstance(result, Unknown):

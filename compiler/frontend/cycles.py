@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 from . import ast
@@ -37,7 +36,7 @@ def _free_names(declaration: ast.Declaration) -> list[str]:
     """The names of the file that a declaration's text reads, each once, in order. Sections apply no blocks."""
     events: list[tuple[int, bool, str]] = []  # where, whether it is read there (or bound), the name
     letters: set[ast.Node] = set()
-    for part in walk(declaration, but=(ast.Section,)):
+    for part in ast.walk(declaration, but=(ast.Section,)):
         match part:
             case ast.TypeNote(sizes=sizes):
                 letters.update(name for size in sizes for name in _letters(size))
@@ -65,15 +64,3 @@ def _letters(size: ast.Expression) -> Iterator[ast.Name]:
     """The letter that a written size may bind: `H` alone, or in `32*H`."""
     parts = (size.first, size.rest[0][1]) if isinstance(size, ast.Chain) and len(size.rest) == 1 else (size,)
     return (part for part in parts if isinstance(part, ast.Name) and LETTER.match(part.id))
-
-
-def walk(node: ast.Node, but: tuple[type[ast.Node], ...] = ()) -> Iterator[ast.Node]:
-    """A node and everything in it, in source order; nodes of the kinds in `but` are left out."""
-    waiting: list[object] = [node]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, tuple):
-            waiting.extend(reversed(here))
-        elif isinstance(here, ast.Node) and not isinstance(here, but):
-            yield here
-            waiting.extend(getattr(here, f.name) for f in reversed(dataclasses.fields(here)))

@@ -12,7 +12,6 @@ from . import ast, types
 from .arguments import Given
 from .blocks import ModelValue, bind_parameters, warn_unused
 from .build import Fault
-from .cycles import walk
 from .expressions import evaluate
 from .lalr import Unexpected
 from .nested import Group, Items
@@ -47,7 +46,7 @@ def models_to_check(module: FileModule) -> list[ast.Model]:
 def models_to_choose(module: FileModule) -> list[ModelValue]:
     """The models that no other model of the file uses."""
     made = [model for model in module.models() if not isinstance(model.body, ast.Body)]
-    used = {part.id for model in made for part in walk(model.body) if isinstance(part, ast.Name)}
+    used = {part.id for model in made for part in ast.walk(model.body) if isinstance(part, ast.Name)}
     return [ModelValue(model, module) for model in module.models() if model.name.text not in used]
 
 
@@ -78,6 +77,7 @@ def elaborate(value: ModelValue, settings: Mapping[str, object], run: Run) -> El
     value, parameters = _bound(value, settings, place)
     body = value.model.body
     assert isinstance(body, ast.Body)
+    value.module.elaborated.add(value.model)
     scope = parameters.copy(parameters.home)
 
     def enter(s: ast.Input, scope: Scope) -> Any:
@@ -111,13 +111,19 @@ def _bound(value: ModelValue, settings: Mapping[str, object], place: Place) -> t
         if isinstance(e, ast.Body):
             return value, parameters.within(place)
         scope, node = parameters.within(place), e
-        callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
-        target = evaluate(callee, scope)
-        if not isinstance(target, ModelValue):
-            raise scope.fail("E0221", f"a model is braces or another model, not {describe(target)}", callee)
+        target, arguments = target_of(e, scope)
         order = [p.name.text for p in target.model.parameters]
         given = [*_replaced(arguments, order, rest, scope), *(replace(g, node=e) for g in rest)]
         value, place = target, Place(place.run, title=scope.span(e).text, above=place)
+
+
+def target_of(e: ast.Expression, scope: Scope) -> tuple[ModelValue, tuple[ast.Argument, ...]]:
+    """The model that `model A = B(…)` is made from, and what it is given."""
+    callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
+    target = evaluate(callee, scope)
+    if not isinstance(target, ModelValue):
+        raise scope.fail("E0221", f"a model is braces or another model, not {describe(target)}", callee)
+    return target, arguments
 
 
 def _replaced(

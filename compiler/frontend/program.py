@@ -13,9 +13,9 @@ from ..diagnostics import Diagnostic, Refusal, Source, Span
 from . import ast
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
-from .expressions import evaluate
+from .expressions import attempt
 from .parse import salvage
-from .report import UNKNOWN, Failure, Report, Silenced
+from .report import UNKNOWN, Report
 from .scope import MISSING, Module, Scope
 from .sources import read_source
 
@@ -45,16 +45,18 @@ class FileModule(Module):
 
     def lookup(self, name: str) -> Any:
         self.read.add(name)
+        self._evaluate(name)
+        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+
+    def evaluate_constants(self) -> None:
+        """Evaluate those that nothing has read so far."""
+        for name in list(self._consts):
+            self._evaluate(name)
+
+    def _evaluate(self, name: str) -> None:
         const = self._consts.pop(name, None)
         if const is not None:
-            self._values[name] = UNKNOWN
-            try:
-                self._values[name] = evaluate(const.value, Scope(self))
-            except Failure as failure:
-                self.report.add(failure.diagnostic)
-            except Silenced:
-                pass
-        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+            self._values[name] = attempt(const.value, Scope(self))
 
     def damaged(self, node: ast.Node, *kinds: str) -> bool:
         key = node.start, node.end, kinds

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 
 from . import ast
 from .advice import advise_training
-from .cycles import walk
 from .report import Failure
 from .scope import Scope
 
@@ -78,4 +77,4 @@ def _check(
 
 
 def _read(section: ast.Section) -> set[str]:
-    return {part.id for part in walk(section) if isinstance(part, ast.Name)}
+    return {part.id for part in ast.walk(section) if isinstance(part, ast.Name)}

@@ -10,6 +10,7 @@ from ..ir.types import BATCH, DTYPES, Dim, DType, Size, Type, Undecided, same_si
 from . import ast
 from .expressions import evaluate
 from .numbers import is_number
+from .report import UNKNOWN
 from .scope import Scope, suggestion
 from .tensors import Tensor
 from .values import describe
@@ -91,6 +92,14 @@ def _bind(letter: ast.Name, size: Size, scope: Scope) -> None:
     if is_number(scope.module.lookup(letter.id)):
         message = f"`{letter.id}` is a size letter here, and hides the const `{letter.id}`"
         scope.warn("W0203", message, letter, help="one capital is a letter: give the const a longer name")
+
+
+def settle(note: ast.TypeNote, scope: Scope) -> None:
+    """Letters that a type would have bound, had it been compared with a tensor: nobody knows them."""
+    for e in note.sizes:
+        _, letter = _multiple(e, scope)
+        if letter is not None:
+            scope.bind(ast.Word(letter.start, letter.end, letter.id), UNKNOWN)
 
 
 def _whole(e: ast.Expression, scope: Scope) -> Size:
