@@ -174,7 +174,9 @@ SAMPLES: dict[str, Sample] = {
         ("groupnorm(32)", "f32[N, 64, H, W]"),
         ("groupnorm(32)", "f32[N, 48, H, W]"),
     ),
-    "layernorm": _x(_LEVELS, "layernorm", ("layernorm(1e-6)", IMAGE), ("layernorm", "f32[N, C]")),
+    "layernorm": _x(
+        _f32([[[1, 10]], [[2, 50]], [[3, 90]]]), "layernorm", ("layernorm(1e-6)", IMAGE), ("layernorm", "f32[N, C]")
+    ),
     "lrn": _x(_f32([[[1]], [[2]], [[3]]]), "lrn(3, alpha=3, beta=1)", ("lrn(5)", IMAGE)),
     "softmax": _x(
         _f32([0, 1, 2]), "softmax", ("softmax", "f32[N, C]"), ("softmax", IMAGE), ("softmax(2)", "f32[N, C]")

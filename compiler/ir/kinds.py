@@ -31,7 +31,7 @@ def show(value: Any) -> str:
         return value if value.isidentifier() else f'"{value}"'
     if isinstance(value, type):
         return getattr(value, "name", value.__name__)  # an operator that waits for its attributes
-    return repr(value) if isinstance(value, int | float) else str(value)
+    return repr(value).replace("e-0", "e-") if isinstance(value, int | float) else str(value)
 
 
 def told(value: Any) -> str:
