@@ -43,12 +43,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Word:
-    """`number` stands for itself; otherwise `value` is a byte offset into the arena, the constants, or the array that
-    the caller gives for input or output `port`."""
+    """`number` stands for itself, `images` for how many images of a tile there are; otherwise `value` is a byte offset
+    into the constants, the arena, where the next image of the tile lies `pitch` bytes further on, or the array that the
+    caller gives for input or output `port`."""
 
-    kind: Literal["number", "arena", "constant", "input", "output"]
+    kind: Literal["number", "images", "arena", "constant", "input", "output"]
     value: int
     port: int = 0
+    pitch: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,16 @@ class StepEntry:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """The next `steps` steps: all of them for `each` image of a tile in turn, or once for the tile."""
+
+    steps: int
+    each: bool
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """Everything about a compiled network but its code and numbers."""
+    """Everything about a compiled network but its code and numbers. `batch_tile` is how many images make a tile."""
 
     version: int
     cpu: str
@@ -72,6 +82,7 @@ class Manifest:
     arena_bytes: int
     arena_peak: int
     scratch_bytes_per_thread: int
+    segments: tuple[Segment, ...]
     steps: tuple[StepEntry, ...]
 
 

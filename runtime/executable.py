@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .abi import Artifact, Port, Word, aligned
 from .feeds import DTYPES, Array, fitting, in_order
 from .loader import Code
-from .runner import BINDING_WORDS, STEP_WORDS, runner
+from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS, runner
 from .threads import team
 
 
@@ -52,29 +52,43 @@ class Executable:
         return self._constants.nbytes
 
     def _link(self) -> None:
-        """Turn the manifest's words into numbers, and remember which ones change from call to call."""
-        count = sum(len(step.words) for step in self.manifest.steps)
-        self._words = np.zeros(max(count, 1), np.int64)
-        table = np.zeros((len(self.manifest.steps), STEP_WORDS), np.int64)
-        bindings: list[tuple[int, int, int]] = []
-        base, at = self._words.ctypes.data, 0
-        for number, step in enumerate(self.manifest.steps):
-            table[number] = self._code.address(step.kernel), base + 8 * at
+        """Turn the manifest's words into numbers, and remember which ones change from image to image and how."""
+        steps, tile = self.manifest.steps, self.manifest.batch_tile
+        self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
+        self._arrays = (ctypes.c_void_p * (len(self.inputs) + len(self.outputs)))()
+        table = np.zeros((len(steps), STEP_WORDS), np.int64)
+        changing: list[tuple[int, int, int, int, int]] = []
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
+        words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
+        for number, step in enumerate(steps):
+            table[number] = self._code.address(step.kernel), words + 8 * at
             for word in step.words:
+                place = words + 8 * at
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
-                    bindings.append((base + 8 * at, index, port.bytes))
+                    base = ctypes.addressof(self._arrays) + 8 * index
+                    changing.append((place, base, tile * port.bytes, port.bytes, 0))
+                elif word.kind == "images" or word.pitch:
+                    self._bases[at] = word.value + self._base(word)
+                    changing.append((place, bases + 8 * at, 0, word.pitch, word.kind == "images"))
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1
-        pitches = np.array(bindings, np.int64).reshape(-1, BINDING_WORDS)
-        self._arrays = (ctypes.c_void_p * (len(self.inputs) + len(self.outputs)))()
-        arrays, scratch = ctypes.addressof(self._arrays), self._scratch.ctypes.data
-        pitch, tables = self.manifest.scratch_bytes_per_thread, (table.ctypes.data, len(table))
-        words = [*tables, pitches.ctypes.data, len(pitches), arrays, scratch, pitch]
-        self._table = np.array(words, np.int64)
-        self._kept = table, pitches
-        self._address, self._steps = self._table.ctypes.data, len(table)
+        bindings = np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
+        segments, self._starts, first = [], list[int](), 0
+        self._tile_length = 0
+        for segment in self.manifest.segments:
+            self._starts += range(self._tile_length, self._tile_length + segment.steps)
+            self._tile_length += segment.steps * (tile if segment.each else 1)
+            segments.append((first, segment.steps, segment.each))
+            first += segment.steps
+        runs = np.array(segments, np.int64).reshape(-1, SEGMENT_WORDS)
+        scratch, pitch = self._scratch.ctypes.data, self.manifest.scratch_bytes_per_thread
+        places = [array.ctypes.data for array in (table, runs, bindings)]
+        numbers = [*places[:2], tile, self._tile_length, places[2], len(bindings), scratch, pitch]
+        self._table = np.array(numbers, np.int64)
+        self._kept = table, runs, bindings
+        self._address = self._table.ctypes.data
 
     def _base(self, word: Word) -> int:
         if word.kind == "arena":
@@ -102,7 +116,7 @@ class Executable:
         results = self._results(images)
         with self._lock:
             self._bind(fits, results)
-            self._run(0, images * self._steps)
+            self._run(0, -(-images // self.manifest.batch_tile) * self._tile_length, images)
         return results
 
     def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
@@ -112,8 +126,8 @@ class Executable:
         with self._lock:
             self._bind(fits, results)
             ends[0] = time.perf_counter()
-            for step in range(self._steps):
-                self._run(step, step + 1)
+            for position in self._starts:
+                self._run(position, position + 1, 1)
                 ends.append(time.perf_counter())
         return [after - before for before, after in pairwise(ends)]
 
@@ -125,13 +139,13 @@ class Executable:
         for place, array in enumerate((*fits, *results)):
             self._arrays[place] = _address(array)
 
-    def _run(self, position: int, end: int) -> None:
-        """Steps `[position, end)`, counted over all images, in slices between which Python can look for signals."""
+    def _run(self, position: int, end: int, images: int) -> None:
+        """Positions `[position, end)` of `images`, in slices between which Python can look for signals."""
         if self.threads == 1:
             while position < end:
-                position = self._lead(self._address, position, end, 1, 0)
+                position = self._lead(self._address, position, end, images, 1, 0)
         else:
-            team(self.threads).run(self._address, position, end)
+            team(self.threads).run(self._address, position, end, images)
 
 
 _alive: weakref.WeakSet[Executable] = weakref.WeakSet()

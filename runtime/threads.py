@@ -31,15 +31,15 @@ class Team:
         for worker in self._workers:
             worker.start()
 
-    def run(self, table: int, position: int, end: int) -> None:
+    def run(self, table: int, position: int, end: int, images: int) -> None:
         """Positions `[position, end)` of a step table, in slices between which Python can look for signals."""
         with self.lock:
             while position < end:
-                position = self._lead(table, position, end, self.threads, self._address)
+                position = self._lead(table, position, end, images, self.threads, self._address)
 
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
-        self._lead(0, 0, 0, self.threads, self._address)
+        self._lead(0, 0, 0, 0, self.threads, self._address)
         for worker in self._workers:
             worker.join()
 

@@ -69,7 +69,8 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         return _convolution(op, region, schedule, rims)
     if op.name == "dense":
         vectors = -(-out.known[0] // target.lanes)
-        return Choice("dense", 1, max(v for v in range(1, 5) if vectors % v == 0))
+        group = max(v for v in range(1, 5) if vectors % v == 0)
+        return Choice("dense", min(8, (target.registers - group - 1) // group), group)  # pixels are images here
     if isinstance(op, ConvTranspose):
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):
