@@ -251,7 +251,7 @@ def unending_directory(path: Path) -> None:
     sparse(b"PK\3\4", 5 * GB, directory_end(1, 4 * GB, 4))(path)
 
 
-PADDED_HEADER = b"\x93NUMPY\2\0" + struct.pack("<L", 4 * GB - 12) + b" " * 1000
+PADDED_HEADER = b"\x93NUMPY\2\0" + struct.pack("<L", 4 * GB - 12 - 32) + npy(data=b"")[10:].ljust(1000)
 NO_HEADER = "`fc.weight.npy` in it has no header that NumPy would write"
 DAMAGED = "`fc.weight.npy` in it is damaged"
 NPZ: dict[str, tuple[Contents, str]] = {
@@ -277,7 +277,7 @@ NPZ: dict[str, tuple[Contents, str]] = {
     "an encrypted member": (weight(data=npy(), flags=1), "`fc.weight.npy` in it is encrypted"),
     "a strongly encrypted member": (weight(data=npy(), flags=1 << 6), DAMAGED),
     "bzip2": (
-        later(lambda: weight(data=bz2.compress(npy() + bytes(100_000_000)), method=BZIP2)),
+        later(lambda: weight(data=bz2.compress(npy() + bytes(10_000_000)), method=BZIP2)),
         "`fc.weight.npy` in it is neither stored nor deflated",
     ),
     "LZMA": (
