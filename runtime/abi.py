@@ -7,13 +7,13 @@ enough to run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 
 
@@ -84,6 +84,24 @@ class Manifest:
     scratch_bytes_per_thread: int
     segments: tuple[Segment, ...]
     steps: tuple[StepEntry, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest as JSON has it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Manifest:
+        """What `to_dict` gave, through JSON. Raises `LookupError` or `TypeError` for anything else."""
+        ports = {
+            side: tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in data[side])
+            for side in ("inputs", "outputs")
+        }
+        steps = tuple(
+            StepEntry(step["kernel"], tuple(Word(**word) for word in step["words"]), step["node"])
+            for step in data["steps"]
+        )
+        segments = tuple(Segment(**segment) for segment in data["segments"])
+        return Manifest(**{**data, **ports, "segments": segments, "steps": steps})
 
 
 @dataclass(frozen=True, eq=False)
