@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from . import ast
-from .types import LETTER
+from .types import letters
 
 
 def find_cycles(file: ast.File) -> Iterator[tuple[ast.Declaration, list[str]]]:
@@ -35,13 +35,13 @@ def find_cycles(file: ast.File) -> Iterator[tuple[ast.Declaration, list[str]]]:
 def _free_names(declaration: ast.Declaration) -> list[str]:
     """The names of the file that a declaration's text reads, each once, in order. Sections apply no blocks."""
     events: list[tuple[int, bool, str]] = []  # where, whether it is read there (or bound), the name
-    letters: set[ast.Node] = set()
+    sizes: set[ast.Node] = set()
     for part in ast.walk(declaration, but=(ast.Section,)):
         match part:
-            case ast.TypeNote(sizes=sizes):
-                letters.update(name for size in sizes for name in _letters(size))
+            case ast.TypeNote(sizes=written):
+                sizes.update(name for size in written for name in letters(size))
             case ast.Name(id=name):
-                events.append((part.start, part not in letters, name))
+                events.append((part.start, part not in sizes, name))
             case ast.Parameter(name=word) | ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
                 events.append((part.end, False, word.text))
             case ast.Output(name=word, value=value) if value is not None:
@@ -58,9 +58,3 @@ def _free_names(declaration: ast.Declaration) -> list[str]:
         elif name not in own:
             free[name] = None
     return list(free)
-
-
-def _letters(size: ast.Expression) -> Iterator[ast.Name]:
-    """The letter that a written size may bind: `H` alone, or in `32*H`."""
-    parts = (size.first, size.rest[0][1]) if isinstance(size, ast.Chain) and len(size.rest) == 1 else (size,)
-    return (part for part in parts if isinstance(part, ast.Name) and LETTER.match(part.id))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
 from ..ir.kinds import show
-from ..ir.operator import REGISTRY, Operator, bind, signature
+from ..ir.operator import REGISTRY, Operator, Signed, bind, signature
 from ..ir.types import Dim, Undecided
 from . import ast
 from .arguments import Given, match
@@ -256,8 +256,8 @@ def matched(
     return arguments
 
 
-def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
-    """An operator with these arguments; raises `Failure` for those that do not fit."""
+def accepted(record: Signed, given: Sequence[Given], node: ast.Node, scope: Scope) -> dict[str, Any]:
+    """The arguments that a record is given; raises `Failure` for those that do not fit."""
     specs = {spec.name: spec for spec in record.attrs if spec.name not in ("left", "right")}
     needed = [name for name, spec in specs.items() if spec.required]
 
@@ -265,8 +265,14 @@ def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Nod
         return specs[name].accept(value)
 
     arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope, accept)
+    return {name: argument.value for name, argument in arguments.items()}
+
+
+def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
+    """An operator with these arguments; raises `Failure` for those that do not fit."""
+    arguments = accepted(record, given, node, scope)
     try:
-        return OperatorStage(bind(record, {name: a.value for name, a in arguments.items()}), scope.span(node))
+        return OperatorStage(bind(record, arguments), scope.span(node))
     except Refusal as refusal:
         raise scope.failure(refusal, node) from None
 

@@ -39,8 +39,8 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
                     _bind((statement.name,), lambda s=statement: _param(s, scope), scope)
                 case ast.Share():
                     _bind((statement.name,), lambda s=statement: _share(s, scope), scope)
-                case ast.Binding(names=names):
-                    _bind(names, lambda s=statement: _value(s, scope), scope)
+                case ast.Binding():
+                    bind_names(statement, scope)
                 case ast.Output(name=word):
                     if word.text in outputs:
                         raise scope.fail("E0203", f"the output `{word.text}` is given twice", word)
@@ -54,6 +54,11 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
         if note is not None:
             types.settle(note, scope)
     return outputs
+
+
+def bind_names(s: ast.Binding, scope: Scope) -> None:
+    """Bind the names of a statement to its value, or to `UNKNOWN`; raises `Failure`."""
+    _bind(s.names, lambda: _value(s, scope), scope)
 
 
 def _bind(names: Sequence[ast.Word], compute: Callable[[], Any], scope: Scope) -> None:

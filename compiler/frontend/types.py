@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import cast
 
 from ..diagnostics import Diagnostic
@@ -80,6 +81,12 @@ def _multiple(e: ast.Expression, scope: Scope) -> tuple[ast.Expression | None, a
         if unbound(a, scope):
             return b, cast(ast.Name, a)
     return None, None
+
+
+def letters(size: ast.Expression) -> Iterator[ast.Name]:
+    """The letter that a written size may bind: `H` alone, or in `32*H`."""
+    parts = (size.first, size.rest[0][1]) if isinstance(size, ast.Chain) and len(size.rest) == 1 else (size,)
+    return (part for part in parts if isinstance(part, ast.Name) and LETTER.match(part.id))
 
 
 def unbound(e: ast.Expression, scope: Scope) -> bool:

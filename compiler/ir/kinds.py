@@ -126,15 +126,16 @@ def _nested(value: Any) -> Any:
         if not isinstance(part, list | tuple) or not part:
             raise _refuse("nested lists of numbers", part)
         frozen = tuple(map(freeze, part))
-        if len({_shape(f) for f in frozen}) > 1:
+        if len({nested_shape(f) for f in frozen}) > 1:
             raise Refusal("E0306", "the rows of a literal weight differ in length")
         return frozen
 
     return None if value is None else freeze(value)
 
 
-def _shape(nested: Any) -> tuple[int, ...]:
-    return (len(nested), *_shape(nested[0])) if isinstance(nested, tuple) else ()
+def nested_shape(nested: Any) -> tuple[int, ...]:
+    """The sizes of nested tuples of numbers."""
+    return (len(nested), *nested_shape(nested[0])) if isinstance(nested, tuple) else ()
 
 
 def _show_nested(value: Any) -> str:

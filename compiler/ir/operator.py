@@ -74,8 +74,8 @@ class Attr:
     name: str
     kind: Kind
     doc: str
-    default: Any = dataclasses.MISSING
-    bounds: Bounds = Bounds()
+    default: Any
+    bounds: Bounds
 
     @property
     def required(self) -> bool:
@@ -231,7 +231,16 @@ def bind(record: type[Operator], arguments: Mapping[str, Any]) -> Operator:
     return record(**values)
 
 
-def signature(record: type[Operator]) -> str:
+class Signed(Protocol):
+    """What is called with named attributes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def attrs(self) -> tuple[Attr, ...]: ...
+
+
+def signature(record: Signed) -> str:
     """How the stage is written, defaults included: `conv(channels, kernel, stride=1, …)`."""
     parts = []
     for spec in record.attrs:
