@@ -221,6 +221,11 @@ class Emitter:
         """The same address as a stranger: LLVM may not merge loads across it (performance.md, finding 2)."""
         return self.set(f'call ptr asm "", "=r,0"(ptr {pointer})')
 
+    def prefetch(self, pointer: str) -> None:
+        """Have a cache line brought into the L2 cache; any address will do."""
+        self._declare("void", "llvm.prefetch.p0", ["ptr", "i32", "i32", "i32"])
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
+
     def load_int(self, table: str, index: Int) -> str:
         """An entry of a table of `i64`."""
         return self.set(f"load i64, ptr {self.at(table, self.mul_int(index, 8))}, align 8")

@@ -34,6 +34,9 @@ ALGORITHMS = (
 )  # fmt: skip
 
 
+MANY_TILES = 500
+
+
 def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
     """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code.
 
@@ -125,7 +128,8 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     for algorithm, outputs in WINOGRAD.items():
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
-        tile = best_tile(count, vectors, target)
+        # Of many tiles, one vector at a time: the products of several would drive data out of the cache.
+        tile = best_tile(count, vectors if count < MANY_TILES else 1, target)
         needed = winograd_cycles(count, points, inside, vectors, target, tile)
         if needed < cycles:
             block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])

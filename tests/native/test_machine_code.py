@@ -60,7 +60,7 @@ def test_winograds_products_stay_in_registers(cpu: str):
     counts = (1, 4, 9, 16, 49, 196, 784, 3136)
     for pixels, vectors in sorted({best_tile(c, v, level) for c in counts for v in (1, 2, 4, 8, 16, 32)}):
         e = Emitter(level)
-        Winograd(4, pixels, vectors, Epilogue(bias=True)).emit(e, "tile")
+        Winograd(4, pixels, vectors, False, Epilogue(bias=True)).emit(e, "tile")
         stretches = re.split(r"^(?:\.L\S+:|# %bb).*$", assembly_of(e.text(), level), flags=re.M)
         products = [part for part in stretches if len(SUM.findall(part)) == pixels * vectors * level.lanes]
         if level.registers == 32 or (level.fma and (vectors > 1 or pixels < 10)):

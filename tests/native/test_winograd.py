@@ -7,6 +7,7 @@ import pytest
 from builder import Net, image, stage, with_random_weights
 from harness import assert_right, compile_native, every_cpu, every_way, hold, images_for, truth
 
+from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
@@ -175,6 +176,15 @@ def test_a_large_number_costs_accuracy_in_its_tile_only():
     assert_right(every_way(native, inputs), wanted)
     bound = wanted["conv_1"].bound[0]
     assert bound[:, :6, :6].min() > 1e4 * bound[:, 8:, 8:].max()
+
+
+def test_images_larger_than_caches_are_fetched_ahead():
+    """Of the last block there is none to fetch, and nobody looks for it."""
+    net = Net()
+    x = net.input("x", image(16, 270, 262))
+    net.output(net.chain(x, stage("conv", channels=16, kernel=3, pad=1)))
+    native = hold(net.graph)
+    assert any(isinstance(kernel, Winograd) and kernel.fetches for kernel in native.program.kernels)
 
 
 def test_exact_compilations_have_none():

@@ -28,7 +28,8 @@ TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first out
 
 @dataclass(frozen=True)
 class Winograd:
-    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation).
+    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Where images
+    are larger than caches it `fetches` each block's input while the block before is computed.
 
     Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
     within it, transforms its input. Each part has its own scratch memory for data and products.
@@ -37,6 +38,7 @@ class Winograd:
     outputs: int
     pixels: int
     vectors: int
+    fetches: bool
     epilogue: Epilogue
     spread: int = 1
 
@@ -96,6 +98,8 @@ class Winograd:
             target = e.at(a["data"], e.mul_int(run, self.pixels * size))
             with self._tiles(e, a, chunk) as (number, tile):
                 corner = e.at(source, e.load_int(tile, 0))
+                if self.fetches:
+                    self._fetch(e, a, source, tile)
                 rows = []
                 for y in range(n):
                     line = e.at(corner, e.mul_int(a["tap_row"], y))
@@ -107,6 +111,15 @@ class Winograd:
                     for x in range(n):
                         e.store(columns[x][y], out)
                         out = e.at(out, a["data_point"])
+
+    def _fetch(self, e: Emitter, a: dict[str, str], source: str, tile: str) -> None:
+        """Have the tile a block further on fetched, but for the columns that its neighbour has too."""
+        ahead = e.at(tile, e.mul_int(a["block"], self.pixels * 8 * TILE_WORDS))
+        corner = e.at(source, e.load_int(ahead, 0))
+        for y in range(self.transform.size):
+            for x in range(self.outputs):
+                line = e.at(corner, e.mul_int(a["tap_row"], y))
+                e.prefetch(e.at(line, e.mul_int(a["tap_column"], x)))
 
     def _multiply(self, e: Emitter, a: dict[str, str], group: str) -> None:
         """For each point, a group's weights times a block's data: register tiles of a chunk, the whole sum inside."""
