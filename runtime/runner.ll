@@ -16,6 +16,8 @@
                 i64, i64,              ; 2 images of a tile, positions of a tile
                 ptr, i64,              ; 4 bindings, how many
                 ptr, i64 }             ; 6 scratch memory, bytes a thread
+%job = type { ptr, i64, i64, i64,      ; table, position, end, images
+              i64, ptr }               ; threads, and their team if there are several
 
 ; A number on a cache line of its own, so that who waits for it disturbs nobody else.
 %line = type { i32, [15 x i32] }
@@ -241,9 +243,21 @@ leave:
   ret i64 %reached
 }
 
-; What the caller's thread does: post the job to the others, and take part in it.
-define i64 @lead(ptr %table, i64 %position, i64 %end, i64 %images, i64 %threads, ptr %team) nounwind {
+; What the caller's thread does: post a job to the others, and take part in it. One pointer is all that it is told, since
+; every argument of a call from Python takes its time.
+define i64 @lead(ptr %job) nounwind {
 entry:
+  %table = load ptr, ptr %job
+  %job.position = getelementptr %job, ptr %job, i64 0, i32 1
+  %position = load i64, ptr %job.position
+  %job.end = getelementptr %job, ptr %job, i64 0, i32 2
+  %end = load i64, ptr %job.end
+  %job.images = getelementptr %job, ptr %job, i64 0, i32 3
+  %images = load i64, ptr %job.images
+  %job.threads = getelementptr %job, ptr %job, i64 0, i32 4
+  %threads = load i64, ptr %job.threads
+  %job.team = getelementptr %job, ptr %job, i64 0, i32 5
+  %team = load ptr, ptr %job.team
   %alone = icmp eq i64 %threads, 1
   %own = alloca %team                   ; of one, without a worker
   br i1 %alone, label %take.part, label %post
