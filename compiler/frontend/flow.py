@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +67,18 @@ def _parts(e: ast.Tuple, x: Tensors, scope: Scope) -> tuple[Tensors, ...]:
     return parallel_parts(x, len(e.items), scope.home, scope.span(e))
 
 
+WEIGHTS = re.compile(r"[^\s.]+(\.[^\s.]+)*")
+
+
+def _want_name(e: ast.Named, scope: Scope) -> None:
+    """Refuse a string that cannot name weights."""
+    if not (WEIGHTS.fullmatch(e.name.text) and e.name.text.isprintable()):
+        help = 'it is one name or several with dots between, as "layer1.0"'
+        raise scope.fail("E0225", f'"{e.name.text}" is no name for weights', e.name, help=help)
+
+
 def _named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    _want_name(e, scope)
     result: Tensors | Unknown = UNKNOWN
     try:
         result = _apply_named(e, x, scope)
@@ -150,6 +162,7 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
 
 
 def _as(e: ast.Named, scope: Scope) -> Stage:
+    _want_name(e, scope)
     value = stage_of(e.stage, scope) if isinstance(e.stage, ast.List | ast.Tuple) else evaluate(e.stage, scope)
     if is_tensors(value):
         raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")

@@ -34,8 +34,9 @@ def input_type(note: ast.TypeNote, scope: Scope) -> Type:
     """The type of a model's input, its letters bound to the sizes chosen."""
     dtype = dtype_of(note, scope)
     if not (isinstance(first := note.sizes[0], ast.Name) and first.id == BATCH):
-        rest = scope.module.source.text[first.end : note.end]
-        help = f"write {dtype}[{BATCH}{rest}" if len(note.sizes) > 1 else ""
+        image = len(note.sizes) == 3 and not (isinstance(first, ast.Name) or getattr(first, "value", None) == 1)
+        kept = note.sizes[0] if image else note.sizes[1] if len(note.sizes) > 1 else first
+        help = f"write {dtype}[{BATCH}, {scope.module.source.text[kept.start : note.end]}"
         raise scope.fail("E0316", f"the first size of an input is the batch, `{BATCH}`", first, help=help)
     sizes = [_input_size(size, scope) for size in note.sizes[1:]]
     if BATCH not in scope.names:
