@@ -234,10 +234,14 @@ Declaration: TypeAlias = Use | Const | Block | Model
 
 @dataclass(frozen=True, slots=True)
 class Fragment(Node):
-    """Text that does not parse: its first word, and the names that it was likely meant to bind."""
+    """Text that does not parse: the word that it was likely meant to begin with, and the names that it was to bind.
+
+    `nameless` where it was to bind a name that it does not say.
+    """
 
     kind: str
     names: frozenset[str]
+    nameless: bool
 
 
 @dataclass(frozen=True, slots=True)

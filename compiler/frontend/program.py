@@ -32,7 +32,9 @@ class FileModule(Module):
         self.read: set[str] = set()
         self._broken = [fragment.start for fragment in file.lost]
         self._damaged: dict[tuple[int, int, tuple[str, ...]], bool] = {}
-        self._lost = frozenset(name for fragment in file.lost for name in fragment.names)
+        self._lost: dict[int, list[ast.Fragment]] = {}  # by the declaration that they stand in
+        for fragment in file.lost:
+            self._lost.setdefault(self._declaration(fragment), []).append(fragment)
         self._values: dict[str, Any] = {}
         self._consts: dict[str, ast.Const] = {}
         for declaration in file.declarations:
@@ -46,7 +48,18 @@ class FileModule(Module):
     def lookup(self, name: str) -> Any:
         self.read.add(name)
         self._evaluate(name)
-        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+        if name not in self._values and any(name in fragment.names for fragment in self._lost.get(-1, ())):
+            return UNKNOWN
+        return self._values.get(name, MISSING)
+
+    def lost(self, name: str, node: ast.Node) -> bool:
+        seen = [*self._lost.get(-1, ()), *self._lost.get(self._declaration(node), ())]
+        return any(name in fragment.names if name else fragment.nameless for fragment in seen)
+
+    def _declaration(self, node: ast.Node) -> int:
+        """Which declaration a node stands in; -1 for none."""
+        at = bisect_right(self.file.declarations, node.start, key=lambda declaration: declaration.start) - 1
+        return at if at >= 0 and node.start < self.file.declarations[at].end else -1
 
     def evaluate_constants(self) -> None:
         """Evaluate those that nothing has read so far."""

@@ -12,12 +12,14 @@ from ..diagnostics import Diagnostic, Refusal, Source, Span
 from ..ir.operator import REGISTRY
 from . import ast
 from .functions import FUNCTIONS
+from .layout import CONSTANTS
 from .place import Place, Run
 from .report import UNKNOWN, Failure, Report, Silenced
 from .synonyms import SYNONYMS
 from .values import WORDS
 
 MISSING = object()
+CLOSE = 0.85  # a name so near to another is misspelt, and no name that was lost
 
 
 class Module:
@@ -39,6 +41,10 @@ class Module:
 
     def damaged(self, node: ast.Node, *kinds: str) -> bool:
         """Whether text in a node does not parse: any, or only such as begins with one of these words."""
+        return False
+
+    def lost(self, name: str, node: ast.Node) -> bool:
+        """Whether text that does not parse, and that a node sees, was to bind a name: this, or "" for one unsaid."""
         return False
 
 
@@ -135,8 +141,12 @@ class Scope:
 
     def lookup(self, name: str, node: ast.Node) -> Any:
         """The value of a name; raises `Failure` for one that nobody knows, `Silenced` for one that failed."""
+        if name not in self.names and self.module.lost(name, node):
+            raise Silenced
         value = self.find(name)
         if value is MISSING:
+            if self.module.lost("", node) and not self.suggest(name, CLOSE):
+                raise Silenced
             raise self.fail("E0201", f"nothing is called `{name}`", node, help=self.suggest(name))
         if value is UNKNOWN:
             raise Silenced
@@ -155,12 +165,14 @@ class Scope:
             return REGISTRY[name]
         return name if name in WORDS else MISSING
 
-    def suggest(self, name: str) -> str:
+    def suggest(self, name: str, cutoff: float = 0.7) -> str:
         operators = [word for word, record in REGISTRY.items() if record.stage]
-        return suggestion(name, [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS])
+        return suggestion(
+            name, [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS, *CONSTANTS], cutoff=cutoff
+        )
 
 
-def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS) -> str:
+def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:
     """ "did you mean `conv`?", or nothing; other frameworks' words are understood."""
     known = list(dict.fromkeys(known))
     plain = name.lower().replace("_", "")
@@ -168,5 +180,5 @@ def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SY
     if synonym and synonym.split("(")[0].split(" ")[0] in known:
         return f"did you mean `{synonym}`?"
     by_plain = {word.lower().replace("_", ""): word for word in known}
-    close = [by_plain[plain]] if plain in by_plain else get_close_matches(name, known, 1, 0.7)
+    close = [by_plain[plain]] if plain in by_plain else get_close_matches(name, known, 1, cutoff)
     return f"did you mean `{close[0]}`?" if close else ""

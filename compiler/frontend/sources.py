@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from ..diagnostics import Diagnostic, Source, Span, model_error
@@ -20,7 +21,8 @@ def read_source(path: Path, name: str) -> Source:
 
 
 def source_of(data: bytes, name: str) -> Source:
-    """These bytes as text; raises `ModelError`."""
+    """These bytes as text, without the mark that some editors begin it with; raises `ModelError`."""
+    data = data.removeprefix(BOM_UTF8)
     try:
         text = data[:LARGEST].decode()
     except UnicodeDecodeError as error:

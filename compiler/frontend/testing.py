@@ -37,7 +37,7 @@ class Testing(Contents):
                     self.refuse(statement)
                 elif len(statement.names) == 1 and statement.names[0].text in {*self.inputs, *self.letters}:
                     self._give(statement.names[0], statement.value)
-                else:
+                elif self.whole or not _is_source(statement.value):
                     self.bind(statement)
         if self.whole:
             self._want_all()
@@ -70,6 +70,11 @@ class Testing(Contents):
         expected = sorted({*self.inputs, *self.letters})
         close = get_close_matches(word.text, expected, 1)
         return f"did you mean `{close[0]}`?" if close else f"expected here: {', '.join(expected)}"
+
+
+def _is_source(value: ast.Expression) -> bool:
+    callee = value.callee if isinstance(value, ast.Call) else value
+    return isinstance(callee, ast.Name) and callee.id in SAMPLES
 
 
 def _list(e: ast.Expression, s: ast.Input, scope: Scope) -> None:
