@@ -50,7 +50,11 @@ class Run:
         if self._applied > APPLICATIONS + 1:
             raise Silenced  # told already
         if self._applied > APPLICATIONS:
-            raise Refusal("E0331", f"more than {APPLICATIONS:,} applications", help="does a block double itself?")
+            raise Refusal(
+                "E0331",
+                f"more than {APPLICATIONS:,} applications",
+                help="each round of `repeat` counts; does a block double itself?",
+            )
 
     def add_input(self, name: str, type: Type, span: Span) -> Tensor:
         made = Application(Input(type.dtype), (), (type,), {}, span, name)

@@ -16,7 +16,7 @@ from .layout import CONSTANTS
 from .place import Place, Run
 from .report import UNKNOWN, Failure, Report, Silenced
 from .synonyms import SYNONYMS
-from .values import WORDS
+from .values import WORDS, describe
 
 MISSING = object()
 CLOSE = 0.85  # a name so near to another is misspelt, and no name that was lost
@@ -60,6 +60,8 @@ class Scope:
     unapplied: bool = False  # nothing is known of parameters and tensors
     perhaps: bool = False  # whether names on the way are bound, nobody knows
     untaken: bool = False  # nor whether it is evaluated at all
+    advice: str = ""  # what to say of a name that nobody knows
+    coming: dict[str, Span] = field(default_factory=dict)  # names that the body binds, now or later
     origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
 
     def copy(self, place: Place) -> Scope:
@@ -145,7 +147,7 @@ class Scope:
             raise Silenced
         value = self.find(name)
         if value is MISSING:
-            if self.module.lost("", node) and not self.suggest(name, CLOSE):
+            if name not in self.coming and self.module.lost("", node) and not self.near(name, CLOSE):
                 raise Silenced
             raise self.fail("E0201", f"nothing is called `{name}`", node, help=self.suggest(name))
         if value is UNKNOWN:
@@ -165,11 +167,24 @@ class Scope:
             return REGISTRY[name]
         return name if name in WORDS else MISSING
 
-    def suggest(self, name: str, cutoff: float = 0.7) -> str:
+    def hidden(self, e: ast.Node) -> str:
+        """What a name would be, had the body not bound it to something else."""
+        if isinstance(e, ast.Name) and e.id in self.bound and e.id in self.names:
+            outer = Scope(self.module).find(e.id)
+            if outer is not MISSING and outer is not UNKNOWN:
+                return f"`{e.id}` is bound at {self.bound[e.id]}, and hides {describe(outer)}"
+        return ""
+
+    def suggest(self, name: str) -> str:
+        """What may be meant by a name that nobody knows."""
+        if name in self.coming:
+            return f"`{name}` is bound below, at {self.coming[name]}"
+        return self.near(name) or self.advice
+
+    def near(self, name: str, cutoff: float = 0.7) -> str:
         operators = [word for word, record in REGISTRY.items() if record.stage]
-        return suggestion(
-            name, [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS, *CONSTANTS], cutoff=cutoff
-        )
+        known = [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS, *CONSTANTS]
+        return suggestion(name, known, cutoff=cutoff)
 
 
 def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:

@@ -264,7 +264,8 @@ class Share(Stage):
             result = self.stage.apply(x, home, self.name)
             self.ledger.close()
         except Refusal as refusal:
-            raise place.failure(refusal, self.span) from None
+            ways = tuple(f"applied to {part.trail}" for part in leaves(x))
+            raise place.failure(refusal, self.span, ways) from None
         except (Failure, Silenced):
             self.failed = not self.ledger.complete
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
@@ -29,6 +29,8 @@ Outputs = dict[str, "Tensor | Unknown"]
 def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
+    for word in bound_in(body):
+        scope.coming.setdefault(word.text, scope.span(word))
     for statement in body.statements:
         with scope.going_on():
             match statement:
@@ -54,6 +56,18 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
         if note is not None:
             types.settle(note, scope)
     return outputs
+
+
+def bound_in(body: ast.Body) -> Iterator[ast.Word]:
+    """The words that a body's statements bind, not counting those of `as`."""
+    for statement in body.statements:
+        match statement:
+            case ast.Binding(names=words):
+                yield from words
+            case ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
+                yield word
+            case ast.Output(name=word, value=value) if value is not None:
+                yield word
 
 
 def bind_names(s: ast.Binding, scope: Scope) -> None:
@@ -178,9 +192,8 @@ def _filled(message: ast.Word, scope: Scope) -> str:
             e = expression(found[1])
         except (Unexpected, Fault):
             where = ast.Node(at, at + len(found[1]))
-            raise scope.fail(
-                "E0101", f"`{found[1]}` is no expression", where, help="braces hold a value to show"
-            ) from None
+            what = f"`{found[1]}` is no expression" if found[1].strip() else "braces without an expression"
+            raise scope.fail("E0101", what, where, help="braces hold a value to show") from None
         try:
             return show(evaluate(e, scope))
         except Failure as failure:  # its place is counted from the brace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from ..diagnostics import Diagnostic
@@ -110,14 +111,17 @@ def settle(note: ast.TypeNote, scope: Scope) -> None:
             scope.bind(ast.Word(letter.start, letter.end, letter.id), UNKNOWN)
 
 
+WRITTEN = "a size is a number or one capital letter, and in a model's input perhaps a multiple, as 32*H"
+
+
 def _whole(e: ast.Expression, scope: Scope) -> Size:
-    value = evaluate(e, scope)
+    value = evaluate(e, replace(scope, advice=WRITTEN))
     if not is_number(value) or isinstance(value, float):
         help = "use `//` for whole division" if isinstance(value, float) else ""
         raise scope.fail("E0303", f"a size is a whole number, got {describe(value)}", e, help=help)
     try:
         if value < 1:
-            raise scope.fail("E0312", f"a size of {value}", e)
+            raise scope.fail("E0312", f"a size of {value}", e, help="" if value == 0 else WRITTEN)
     except Undecided:
         pass  # some letters would do
     return value
