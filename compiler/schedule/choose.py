@@ -12,10 +12,11 @@ from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
 from .cost import best_tile, direct_cycles, halves_last, winograd_block, winograd_cycles
+from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import rim_of_tiles, tiles
+from .tiles import rim_of_tiles, takes_tiles, tiles
 
 _PLAIN = {
     "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool",
@@ -48,10 +49,16 @@ def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[
     for value in graph.outputs.values():
         _require_given(graph, value)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
-    windowed = {**{region.node.name: _windowed(region, target, exact) for region in regions}, **given}
-    rims = _rims(regions, schedule.places, windowed)
+    require_known(given, [region.node.name for region in regions])
+    windowed = {region.node.name: _windowed(region, target, exact) for region in regions}
+    rims = _rims(
+        regions, schedule.places, {name: choice and given.get(name, choice) for name, choice in windowed.items()}
+    )
     for region in regions:
-        schedule.choices[region.node.name] = windowed.get(region.node.name) or _choice(graph, region, schedule, rims)
+        name = region.node.name
+        default = windowed[name] or _choice(graph, region, schedule, rims)
+        schedule.choices[name] = given.get(name, default)
+        require_fit(region, schedule.choices[name], default, target)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -122,8 +129,7 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     vectors = -(-outside // target.lanes)
     tile = best_tile(size[1], vectors, target, half=halves_last(outside, target.lanes))
     choice = Choice("direct", *tile)
-    square = op.kernel == (3, 3) and op.stride == (1, 1) and window.dilation[0] == window.dilation[1]
-    if exact or not square or inside < target.lanes:
+    if exact or not takes_tiles(op, inside, target.lanes):
         return choice
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     for algorithm, outputs in WINOGRAD.items():
