@@ -30,7 +30,8 @@ class Source:
 
     def line(self, number: int) -> str:
         start = self._starts[number - 1]
-        return self.text[start:].split("\n", 1)[0].rstrip("\r")
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
 
 
 @dataclass(frozen=True)
@@ -122,16 +123,19 @@ _WIDEST = 72  # with the line's number before it, what a terminal of 80 columns 
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:
     """The part of a long line around a column, and the column in that part; tabs become single spaces."""
-    text = "".join(c if c.isprintable() else " " for c in text)
     if len(text) <= _WIDEST:
-        return text, column
+        return _printable(text), column
     start = max(0, min(column - 1 - (_WIDEST - min(width, _WIDEST)) // 2, len(text) - _WIDEST))
-    part = text[start : start + _WIDEST]
+    part = _printable(text[start : start + _WIDEST])
     if start:
         part = "…" + part[1:]
     if start + _WIDEST < len(text):
         part = part[:-1] + "…"
     return part, column - start
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _paint(text: str, style: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal, TypeAlias
 
 from ..diagnostics import Source
@@ -260,4 +261,10 @@ def walk(node: Node, but: tuple[type[Node], ...] = ()) -> Iterator[Node]:
             waiting.extend(reversed(here))
         elif isinstance(here, Node) and not isinstance(here, but):
             yield here
-            waiting.extend(getattr(here, f.name) for f in reversed(fields(here)))
+            waiting.extend([getattr(here, name) for name in _parts(type(here))])
+
+
+@cache
+def _parts(kind: type[Node]) -> list[str]:
+    """The fields of a node that may hold others, last one first."""
+    return [f.name for f in reversed(fields(kind)) if f.name not in ("start", "end", "depth")]

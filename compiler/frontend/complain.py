@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from difflib import get_close_matches
 
 from .build import Fault
+from .closest import closest
 from .foreign import SIGNS, WORDS
 from .layout import CONSTANTS, DECLARING, RESERVED, STATING, Page, Part
 
@@ -158,7 +158,7 @@ def _misspelt(page: Page, first: int) -> str:
     word, follows = page.word(first), first + 1 < len(page.tokens) and page.tokens[first + 1].begins_value
     if not page.tokens[first].is_name or word in RESERVED or not follows or page.fresh(first + 1):
         return ""
-    return next(iter(get_close_matches(word.lower(), sorted(DECLARING | STATING), 1, 0.75)), "")
+    return next(iter(closest(word.lower(), sorted(DECLARING | STATING), 0.75)), "")
 
 
 def _leads(page: Page, first: int) -> bool:

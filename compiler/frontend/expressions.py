@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
-from ..ir.kinds import show
+from ..ir.kinds import shortened
 from ..ir.operator import REGISTRY, Operator, Signed, bind, signature
 from ..ir.types import Dim, Undecided
 from . import ast
 from .arguments import Given, match
 from .functions import REPEAT, Function
-from .nested import Group, Items
+from .nested import Group, Items, held
 from .numbers import calculate, compare, is_number, negated
 from .report import SOME_TENSOR, UNKNOWN, Failure, Silenced, SomeTensor
 from .scope import MISSING, Module, Scope, suggestion
@@ -21,6 +22,7 @@ from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
 from .tensors import Tensor, is_tensor, is_tensors, leaves
 from .values import Callee, describe, is_operator, is_recipe
 
+LOOKED_AT = 4  # values of a list in the time of a step
 SIZES = {"channels": 1, "height": 2, "width": 3}
 
 
@@ -38,14 +40,24 @@ class Parametric(Callee):
 
 def evaluate(e: ast.Expression, scope: Scope) -> Any:
     """The value of an expression; raises `Failure`, or `Silenced` where it depends on what failed before."""
+    scope.spend(1, e)
     return RULES[type(e)](e, scope)
 
 
 def attempt(e: ast.Expression, scope: Scope) -> Any:
     """The value of a part whose siblings are worth checking even if it fails: then it is `UNKNOWN`."""
     with scope.going_on():
-        return RULES[type(e)](e, scope)
+        return evaluate(e, scope)
     return UNKNOWN
+
+
+@contextmanager
+def placed(node: ast.Node, scope: Scope) -> Iterator[None]:
+    """What is refused in here is refused at this node."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise scope.failure(refusal, node) from None
 
 
 def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
@@ -82,12 +94,16 @@ def _as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
         return operator_stage(value, (), node, scope)
     if isinstance(value, Parametric):
         return value.call((), node, scope)
+    if isinstance(value, list | tuple):
+        scope.spend(len(value), node)
     if isinstance(value, list) and value:
-        return FanOut(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
+        with placed(node, scope):
+            return FanOut(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     if isinstance(value, list):
         raise scope.fail("E0209", "an empty list is no stage", node)
     if isinstance(value, tuple) and not any(next(leaves(v), None) for v in value if is_tensors(v)):
-        return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
+        with placed(node, scope):
+            return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     help = "an arrow's right side is a stage; tensors meet in a tuple: (a, b) -> add" if is_tensors(value) else ""
     if value is REPEAT:
         help = "it wants a number and a stage: repeat(3, f)"
@@ -193,7 +209,7 @@ def _index(e: ast.Index, scope: Scope) -> Any:
     if not isinstance(of, list | tuple):
         help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
         if isinstance(of, Stage):
-            help = f"apply it first: (x -> {show(of)})[{show(at)}]"
+            help = f"apply it first: (x -> {shortened(of)})[{shortened(at)}]"
         raise scope.fail("E0303", f"{describe(of)} cannot be indexed", e.of, help=help)
     if not isinstance(at, int) or isinstance(at, bool):
         raise scope.fail("E0303", f"an index is a whole number, got {describe(at)}", e.at)
@@ -221,7 +237,7 @@ def _call(e: ast.Call, scope: Scope) -> Any:
         return _function(callee, given, e, scope)
     if isinstance(callee, Stage):
         raise scope.fail(
-            "E0216", f"`{show(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
+            "E0216", f"`{shortened(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
         )
     raise scope.fail("E0216", f"{describe(callee)} cannot be called", e.callee, help=scope.hidden(e.callee))
 
@@ -286,6 +302,7 @@ def accepted(record: Signed, given: Sequence[Given], node: ast.Node, scope: Scop
     needed = [name for name, spec in specs.items() if spec.required]
 
     def accept(name: str, value: Any) -> object:
+        scope.spend(held(value) // LOOKED_AT, node)
         return specs[name].accept(value)
 
     arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope, accept)
@@ -314,6 +331,8 @@ def _function(function: Function, given: Sequence[Given], node: ast.Node, scope:
         arguments = matched(function.name, function.parameters, needed, given, shown, node, scope)
     if function is REPEAT:
         return _repeat(arguments, node, scope)
+    if function.name != "len":
+        scope.spend(held(*[a.value for a in arguments.values()]), node)
     try:
         return function.call(*[a.value for a in arguments.values()])
     except Refusal as refusal:
@@ -328,7 +347,7 @@ def _repeat(arguments: dict[str, Given], node: ast.Node, scope: Scope) -> Stage:
         raise unanswered(Undecided(f"the value of {rounds.value}"), rounds.node, scope)
     if not isinstance(rounds.value, int) or isinstance(rounds.value, bool):
         swapped = is_recipe(rounds.value) and isinstance(stage.value, int)
-        help = f"the number comes first: repeat({show(stage.value)}, {show(rounds.value)})" if swapped else ""
+        help = f"the number comes first: repeat({shortened(stage.value)}, {shortened(rounds.value)})" if swapped else ""
         raise scope.fail(
             "E0303", f"`repeat` wants a whole number, got {describe(rounds.value)}", rounds.node, help=help
         )
@@ -337,7 +356,8 @@ def _repeat(arguments: dict[str, Given], node: ast.Node, scope: Scope) -> Stage:
     if keep is not None and not isinstance(keep.value, bool):
         raise scope.fail("E0303", f"`keep` is `true` or `false`, not {describe(keep.value)}", keep.node)
     repeated = as_stage(stage.value, stage.node, scope)
-    return Repeat(rounds.value, repeated, keep is not None and keep.value, scope.span(node))
+    with placed(node, scope):
+        return Repeat(rounds.value, repeated, keep is not None and keep.value, scope.span(node))
 
 
 # Arithmetic
@@ -389,7 +409,7 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, right: ast.Node, scop
             return calculate(operator, a, b)
         except Refusal as refusal:
             if is_recipe(a) and is_recipe(b) and operator in ("+", "*"):
-                help = f"[{show(a)}, {show(b)}] -> {TENSOR_ARITHMETIC[operator]}"
+                help = f"[{shortened(a)}, {shortened(b)}] -> {TENSOR_ARITHMETIC[operator]}"
                 refusal = Refusal(refusal.code, refusal.message, help=help)
             raise scope.failure(refusal, node) from None
         except Undecided as undecided:
@@ -428,6 +448,7 @@ def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, 
 
 def _compare(e: ast.Compare, scope: Scope) -> bool:
     left, right = every((e.left, e.right), scope)
+    scope.spend(held(left), e)
     try:
         return compare(e.operator, left, right)
     except Refusal as refusal:

@@ -141,7 +141,8 @@ def _pipe(e: ast.Pipe, scope: Scope) -> Any:
             stages.append(stage_of(step, scope))
     if len(stages) < len(e.steps):
         raise Silenced
-    return Sequence(tuple(stages))
+    with expressions.placed(e, scope):
+        return Sequence(tuple(stages))
 
 
 def _head(e: ast.Expression, scope: Scope) -> Any:
@@ -161,9 +162,13 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
     """The stage that an expression beside an arrow is; raises `Failure`."""
     match e:
         case ast.List(items=items) if items:
-            return FanOut(tuple([stage_of(item, scope) for item in items]), scope.span(e))
+            stages = tuple([stage_of(item, scope) for item in items])
+            with expressions.placed(e, scope):
+                return FanOut(stages, scope.span(e))
         case ast.Tuple(items=items):
-            return Parallel(tuple([stage_of(item, scope) for item in items]), scope.span(e))
+            stages = tuple([stage_of(item, scope) for item in items])
+            with expressions.placed(e, scope):
+                return Parallel(stages, scope.span(e))
         case ast.Conditional():
             return stage_of(condition_of(e, scope), scope)
     return as_stage(evaluate(e, scope), e, scope)
@@ -175,7 +180,8 @@ def _as(e: ast.Named, scope: Scope) -> Stage:
     if is_tensors(value):
         raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
     stage = as_stage(value, e.stage, scope)
-    return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
+    with expressions.placed(e, scope):
+        return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
 
 
 expressions.RULES[ast.Pipe] = _pipe

@@ -32,6 +32,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_COUNTED = re.compile(rf"(?:{_TOKEN.pattern})(?:\s*+,)?", re.VERBOSE)
+
 
 @dataclass(frozen=True)
 class Token:
@@ -75,6 +77,11 @@ class Part:
     first: int
     last: int
     faults: list[Fault] = field(default_factory=list)
+
+
+def count_words(text: str) -> int:
+    """How many tokens a text has; a comma belongs to the one before it."""
+    return sum(match[0][0] != "#" for match in _COUNTED.finditer(text))
 
 
 @dataclass(frozen=True)

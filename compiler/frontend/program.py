@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,11 @@ from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Refusal, Source, Span
 from . import ast
 from .blocks import BlockValue, ModelValue
+from .closest import closest
 from .cycles import find_cycles
 from .expressions import attempt
 from .parse import salvage
+from .place import elided
 from .report import UNKNOWN, Report
 from .scope import MISSING, Module, Scope
 from .sources import read_source
@@ -103,8 +104,8 @@ class FileModule(Module):
                 self._values.setdefault(name, UNKNOWN)
 
     def _declare_body(self, declaration: ast.Block | ast.Model, value: BlockValue | ModelValue) -> None:
-        names = [parameter.name.text for parameter in declaration.parameters]
-        twice = [parameter.name for k, parameter in enumerate(declaration.parameters) if names[k] in names[:k]]
+        first = {parameter.name.text: parameter for parameter in reversed(declaration.parameters)}
+        twice = [p.name for p in declaration.parameters if first[p.name.text] is not p]
         for word in twice:
             self.report.add(Diagnostic("E0203", f"two parameters are called `{word.text}`", self.span(word)))
         self._values.setdefault(declaration.name.text, UNKNOWN if twice else value)
@@ -125,7 +126,7 @@ class FileModule(Module):
 
     def _refuse_cycle(self, declaration: ast.Declaration, way: list[str]) -> None:
         const = isinstance(declaration, ast.Const)
-        message = f"`{way[0]}` needs itself: {' -> '.join(way)}"
+        message = f"`{way[0]}` needs itself: {' -> '.join(elided(way))}"
         help = "" if const else "the language has no recursion: pass the inner block as an argument"
         self.report.add(Diagnostic("E0211", message, self.span(declaration.name), help=help))
         for name in way:
@@ -189,7 +190,7 @@ class Program:
         if path.suffix != ".cnn":
             raise Refusal("E0212", f'"{text}" is no .cnn file')
         if not path.is_file():
-            near = get_close_matches(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user], 1)
+            near = closest(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user])
             help = f'did you mean "{(Path(text).parent / near[0]).as_posix()}"?' if near else ""
             raise Refusal("E0212", f'there is no file "{text}"', help=help)
         if path in self._open:

@@ -4,32 +4,44 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from ..diagnostics import Diagnostic, Source, Span
+from ..diagnostics import Diagnostic, Source, Span, model_error
 from . import ast
 from .build import Fault
 from .complain import complain, meant
 from .lalr import Parser, Unexpected
 from .layout import CLOSING, DECLARING, RESERVED, Outline, Page, Part
+from .report import FINDINGS, incomplete
 
 
 def recover(source: Source, parser: Parser) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
-    """The syntax errors of a file, and the texts to leave out so that the rest parses."""
+    """The syntax errors of a file, and the texts to leave out so that the rest parses.
+
+    Raises `ModelError` with the first errors if there are too many to go on.
+    """
     page = Page(source.text)
     faults: list[Fault] = []
     lost: list[ast.Fragment] = []
     for declaration in page.declarations():
         whole = Part("_declaration", declaration.first, declaration.last)
-        wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, page, parser)]
+        found = ((part, fault) for part in declaration.parts for fault in _faults(part, page, parser))
+        wrong = [*islice(found, FINDINGS + 1)]
         wrong = wrong or [(whole, fault) for fault in _faults(whole, page, parser)]
         if wrong:
             faults += [fault for _, fault in wrong]
+            if len(faults) > FINDINGS:
+                *told, last = _errors(source, faults[:FINDINGS])
+                raise model_error([*told, incomplete(last)])
             lost += _lost(declaration, [part for part, _ in wrong], page, parser)
-    errors = [
+    return _errors(source, faults), tuple(lost)
+
+
+def _errors(source: Source, faults: list[Fault]) -> list[Diagnostic]:
+    return [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
         for fault in sorted(faults, key=lambda fault: fault.start)
     ]
-    return errors, tuple(lost)
 
 
 def without(text: str, lost: Sequence[ast.Fragment], start: int = 0) -> str:

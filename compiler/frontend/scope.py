@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal, Source, Span
 from ..ir.operator import REGISTRY
 from . import ast
+from .closest import closest
 from .functions import FUNCTIONS
 from .layout import CONSTANTS
 from .place import Place, Run
-from .report import UNKNOWN, Failure, Report, Silenced
+from .report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
 from .synonyms import SYNONYMS
 from .values import WORDS, describe
 
@@ -27,7 +26,7 @@ class Module:
 
     def __init__(self, source: Source, report: Report):
         self.source, self.report = source, report
-        self.elaborated: set[ast.Declaration] = set()
+        self.elaborated: set[int] = set()  # where declarations begin that some elaboration came by
 
     def __str__(self) -> str:
         return f"the file {self.source.name}"
@@ -95,6 +94,15 @@ class Scope:
     def span(self, node: ast.Node) -> Span:
         return Span(self.module.source, node.start, node.end)
 
+    def spend(self, steps: int, node: ast.Node) -> None:
+        """Count work; raises `Enough`, with the reason in the report, beyond the limit."""
+        report = self.module.report
+        report.steps += steps
+        if report.steps > STEPS:
+            help = "a long list is looked at too often, or a long expression evaluated"
+            self.report(self.fail("E0331", f"more than {STEPS:,} steps of evaluation", node, help=help))
+            raise Enough
+
     def failure(self, refusal: Refusal, node: ast.Node) -> Failure:
         span = self.span(node)
         return self.place.failure(refusal, span) if self.place else Failure(refusal.at(span))
@@ -120,15 +128,9 @@ class Scope:
     def warn(self, code: str, message: str, node: ast.Node, help: str = "") -> None:
         self.report(Diagnostic(code, message, self.span(node), help=help, severity="warning"))
 
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
+    def going_on(self) -> GoingOn:
         """Report what fails within, and go on after it."""
-        try:
-            yield
-        except Failure as failure:
-            self.report(failure)
-        except Silenced:
-            pass
+        return GoingOn(self)
 
     def bind(self, word: ast.Word, value: Any) -> None:
         """Bind a name once; raises `Failure` the second time."""
@@ -187,6 +189,23 @@ class Scope:
         return suggestion(name, known, cutoff=cutoff)
 
 
+class GoingOn:
+    """A context that lets nothing fail; a class, since every expression in a list is evaluated in one."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, scope: Scope):
+        self.scope = scope
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if isinstance(error, Failure):
+            self.scope.report(error)
+        return isinstance(error, Failure | Silenced)
+
+
 def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:
     """ "did you mean `conv`?", or nothing; other frameworks' words are understood."""
     known = list(dict.fromkeys(known))
@@ -195,5 +214,5 @@ def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SY
     if synonym and synonym.split("(")[0].split(" ")[0] in known:
         return f"did you mean `{synonym}`?"
     by_plain = {word.lower().replace("_", ""): word for word in known}
-    close = [by_plain[plain]] if plain in by_plain else get_close_matches(name, known, 1, cutoff)
+    close = [by_plain[plain]] if plain in by_plain else closest(name, known, cutoff)
     return f"did you mean `{close[0]}`?" if close else ""

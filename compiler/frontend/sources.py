@@ -6,8 +6,10 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from ..diagnostics import Diagnostic, Source, Span, model_error
+from .layout import count_words
 
 LARGEST = 1_000_000
+WORDS = 220_000  # and signs
 
 
 def read_source(path: Path, name: str) -> Source:
@@ -40,5 +42,7 @@ def check_source(source: Source, size: int) -> None:
     """Refuse a text that is too large or holds a NUL."""
     if size > LARGEST:
         raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB")])
+    if size > WORDS and (words := count_words(source.text)) > WORDS:
+        raise model_error([Diagnostic("E0104", f"{source.name} has {words:,} words and signs; {WORDS:,} is the limit")])
     if (at := source.text.find("\0")) >= 0:
         raise model_error([Diagnostic("E0103", "a NUL byte in the text", Span(source, at, at + 1))])

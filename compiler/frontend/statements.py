@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
-from ..ir.kinds import show
+from ..ir.kinds import shortened
 from ..ir.structure import Parameter
 from ..ir.types import Type, Undecided, ints
 from . import ast, types
@@ -23,6 +23,9 @@ from .stages import Share, Stage
 from .tensors import Application, Tensor, Trail, Wire, is_tensors
 from .values import describe
 
+SHOWN = 1000  # characters of a value in the message of an assertion
+PARSED = 50  # steps that it takes to read one
+
 Outputs = dict[str, "Tensor | Unknown"]
 
 
@@ -32,6 +35,7 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
     for word in bound_in(body):
         scope.coming.setdefault(word.text, scope.span(word))
     for statement in body.statements:
+        scope.spend(1, statement)
         with scope.going_on():
             match statement:
                 case ast.Input():
@@ -188,6 +192,7 @@ def _filled(message: ast.Word, scope: Scope) -> str:
 
     def value(found: re.Match[str]) -> str:
         at = message.start + 1 + found.start(1)
+        scope.spend(PARSED + len(found[0]), message)
         try:
             e = expression(found[1])
         except (Unexpected, Fault):
@@ -195,7 +200,7 @@ def _filled(message: ast.Word, scope: Scope) -> str:
             what = f"`{found[1]}` is no expression" if found[1].strip() else "braces without an expression"
             raise scope.fail("E0101", what, where, help="braces hold a value to show") from None
         try:
-            return show(evaluate(e, scope))
+            return shortened(evaluate(e, scope), SHOWN)
         except Failure as failure:  # its place is counted from the brace
             d = failure.diagnostic
             raise Failure(Diagnostic(d.code, d.message, scope.span(message), d.label, d.notes, d.help)) from None

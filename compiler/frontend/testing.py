@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from ..ir.kinds import literal, nested_shape, show, whole
 from ..ir.operator import Attr, Bounds
 from ..ir.types import BATCH, Dim
 from . import ast, types
+from .closest import closest
 from .contents import Contents, accepting, given_by, want_recipe
 from .expressions import attempt, condition_of, evaluate, matched
 from .recipes import SAMPLES, TOLERANCE
@@ -68,7 +68,7 @@ class Testing(Contents):
 
     def near(self, word: ast.Word) -> str:
         expected = sorted({*self.inputs, *self.letters})
-        close = get_close_matches(word.text, expected, 1)
+        close = closest(word.text, expected)
         return f"did you mean `{close[0]}`?" if close else f"expected here: {', '.join(expected)}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import ops  # noqa: F401  they enter themselves in the registry
-from ..ir.kinds import show
+from ..ir.kinds import shortened, show
 from ..ir.operator import REGISTRY, Operator
 from .stages import Stage
 from .tensors import is_tensors
@@ -52,9 +52,3 @@ def describe(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     return str(value)
-
-
-def shortened(value: Any) -> str:
-    """A value as text of bearable length."""
-    text = show(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

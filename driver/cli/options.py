@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cnnc.weights import Weights
 
 
+DIGITS = 18  # that every whole number of 64 bits has
+
+
 class Pair(click.ParamType):
     """`name=value`; sizes have whole numbers for values."""
 
@@ -34,8 +37,8 @@ class Pair(click.ParamType):
             self.fail(f"`{value}` is not of the form {'H=480' if self.whole else 'classes=10'}", param, ctx)
         if not self.whole:
             return name, text
-        if not text.isdecimal() or int(text) == 0:
-            self.fail(f"`{text}` is no positive whole number", param, ctx)
+        if not text.isdecimal() or len(text) > DIGITS or int(text) == 0:
+            self.fail(f"`{text}` is no positive whole number of at most {DIGITS} digits", param, ctx)
         return name, int(text)
 
 
