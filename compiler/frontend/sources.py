@@ -18,7 +18,7 @@ def read_source(path: Path, name: str) -> Source:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}")]) from None
+        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}", file=name)]) from None
     return source_of(data, name)
 
 
@@ -41,8 +41,9 @@ def source_of(data: bytes, name: str) -> Source:
 def check_source(source: Source, size: int) -> None:
     """Refuse a text that is too large or holds a NUL."""
     if size > LARGEST:
-        raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB")])
+        raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB", file=source.name)])
     if size > WORDS and (words := count_words(source.text)) > WORDS:
-        raise model_error([Diagnostic("E0104", f"{source.name} has {words:,} words and signs; {WORDS:,} is the limit")])
+        message = f"{source.name} has {words:,} words and signs; {WORDS:,} is the limit"
+        raise model_error([Diagnostic("E0104", message, file=source.name)])
     if (at := source.text.find("\0")) >= 0:
         raise model_error([Diagnostic("E0103", "a NUL byte in the text", Span(source, at, at + 1))])
