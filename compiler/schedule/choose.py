@@ -11,7 +11,7 @@ from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile, direct_cycles, halves_last, winograd_block, winograd_cycles
+from .cost import best_tile, direct_cycles, halves_last, rim_cycles, winograd_block, winograd_cycles
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
@@ -132,11 +132,13 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     if exact or not takes_tiles(op, inside, target.lanes):
         return choice
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
+    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
     for algorithm, outputs in WINOGRAD.items():
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         # Of many tiles, one vector at a time: the products of several would drive data out of the cache.
         tile = best_tile(count, vectors if count < MANY_TILES else 1, target)
         needed = winograd_cycles(count, points, inside, vectors, target, tile)
+        needed += rim_cycles(tuple(image), _rim_of(Choice(algorithm, *tile), op, x, y), channels)
         if needed < cycles:
             block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
             cycles, choice = needed, Choice(algorithm, *tile, block=block)
@@ -229,18 +231,25 @@ def _rims(regions: list[Region], places: dict[str, Place], windowed: Mapping[str
         choice = windowed.get(region.node.name)
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
-        elif choice and choice.algorithm in WINOGRAD:
-            outputs = WINOGRAD[choice.algorithm]
-            want = rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
+        elif choice and isinstance(op, Conv):
+            want = _rim_of(choice, op, x, y)
         else:
             want = rim_of(op.window(x.type), x, y)
-            if choice:  # a direct convolution skips rows outside, and columns outside for a whole tile
-                reach = (choice.pixels - 1) * op.stride[1]
-                want = 0, min(want[1], reach), 0, min(want[3], reach)
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]
     return rims
+
+
+def _rim_of(choice: Choice, op: Conv, x: Value, y: Value) -> Sides:
+    """The rim that a convolution's algorithm wants. A direct one skips rows outside of the image, and columns that are
+    outside for a whole tile."""
+    if choice.algorithm in WINOGRAD:
+        outputs = WINOGRAD[choice.algorithm]
+        return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
+    _, left, _, right = rim_of(op.window(x.type), x, y)
+    reach = (choice.pixels - 1) * op.stride[1]
+    return 0, min(left, reach), 0, min(right, reach)
 
 
 def rim_of(window: Window, x: Value, y: Value) -> Sides:
