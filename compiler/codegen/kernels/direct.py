@@ -143,7 +143,7 @@ class Direct:
         return sums
 
     def _fetch(self, e: Emitter, here: str) -> None:
-        """Have a tap's pixels of the next block fetched: a dilated window's lie apart, where no CPU would look ahead."""
+        """Have a tap's pixels of the next block fetched: those of dilated windows lie apart, where no CPU looks ahead."""
         for p in range(self.pixels):
             e.prefetch(e.at(here, p * self._pitch(e)))
 
