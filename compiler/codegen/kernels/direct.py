@@ -143,7 +143,7 @@ class Direct:
         return sums
 
     def _fetch(self, e: Emitter, here: str) -> None:
-        """Have a tap's pixels of the next block fetched: those of dilated windows lie apart, where no CPU looks ahead."""
+        """Have a tap's pixels of the next block fetched: where windows are dilated, no CPU looks that far ahead."""
         for p in range(self.pixels):
             e.prefetch(e.at(here, p * self._pitch(e)))
 
