@@ -92,7 +92,11 @@ class FileModule(Module):
     def _declare(self, declaration: ast.Declaration) -> None:
         name = declaration.name.text
         if name in self._values or name in self._consts:
-            self.report.add(Diagnostic("E0203", f"`{name}` is declared twice", self.span(declaration.name)))
+            first = next(d.name for d in self.file.declarations if d.name.text == name)
+            notes = (f"first at {self.span(first)}",)
+            self.report.add(
+                Diagnostic("E0203", f"`{name}` is declared twice", self.span(declaration.name), notes=notes)
+            )
         match declaration:
             case ast.Const():
                 self._consts.setdefault(name, declaration)

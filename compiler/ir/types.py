@@ -200,6 +200,11 @@ class Type:
         return len(self.shape)
 
     @property
+    def axes(self) -> str:
+        """How many there are, in words."""
+        return "1 axis" if self.rank == 1 else f"{self.rank} axes"
+
+    @property
     def batch(self) -> Size:
         return self.shape[0]
 
@@ -217,7 +222,7 @@ class Type:
 
     def _size(self, axis: int, name: str) -> Size:
         if axis >= self.rank:
-            raise Refusal("E0307", f"{self} has no {name}", label=f"{self.rank} axes")
+            raise Refusal("E0307", f"{self} has no {name}", label=self.axes)
         return self.shape[axis]
 
     def with_shape(self, *rest: Size) -> Type:

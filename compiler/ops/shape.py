@@ -118,9 +118,7 @@ class Concat(Operator):
         want_axis(self, self.axis, first)
         for other in types[1:]:
             if other.rank != first.rank:
-                raise Refusal(
-                    "E0302", f"cannot concat {first} and {other}", label=f"{first.rank} and {other.rank} axes"
-                )
+                raise Refusal("E0302", f"cannot concat {first} and {other}", label=f"{first.rank} and {other.axes}")
             axis = first_difference(first.shape, other.shape, skip=self.axis)
             if axis is not None:
                 raise Refusal(
