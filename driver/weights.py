@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from cnnc.compiler.frontend import weights as store
 from cnnc.compiler.frontend.fitting import fit
@@ -14,7 +15,7 @@ from cnnc.network import Network
 from cnnc.runtime.errors import WeightsError
 from cnnc.runtime.feeds import Array
 
-Weights = str | Path | Mapping[str, Array]
+Weights = str | Path | Mapping[str, npt.ArrayLike]
 
 SUFFIXES = (".safetensors", ".npz")
 
@@ -27,9 +28,19 @@ def bind(network: Network, weights: Weights | None) -> Graph:
     if weights is None:
         weights = _beside(network, len(missing))
     if isinstance(weights, Mapping):
-        fitting = fit(network.graph, weights)
+        fitting = fit(network.graph, {str(name): _array(str(name), given) for name, given in weights.items()})
         return network.graph.bind({name: np.asarray(array, order="C") for name, array in fitting.items()})
     return store.load_weights(network.graph, weights)
+
+
+def _array(name: str, given: npt.ArrayLike) -> Array:
+    """An array as it is, anything else as numbers; raises `WeightsError` for what is none."""
+    if isinstance(given, np.ndarray):
+        return given
+    try:
+        return np.asarray(given, np.float32)
+    except (TypeError, ValueError):
+        raise WeightsError(f"`{name}` is no array of numbers, got {type(given).__name__}", code="E0404") from None
 
 
 def random_weights(network: Network, seed: int = 0) -> dict[str, Array]:

@@ -30,7 +30,7 @@ class Tensor(Protocol):
 T = TypeVar("T", bound=Tensor)
 
 
-def fit(graph: Graph, given: Mapping[str, T], source: str = "the weights") -> dict[str, T]:
+def fit(graph: Graph, given: Mapping[str, T], source: str = "the mapping of weights") -> dict[str, T]:
     """Those tensors that a graph learns, by name; raises `WeightsError` listing all that does not fit."""
     wanted = {name: param for name, param in graph.params.items() if param.data is None or param.trained}
     given = {name: tensor for name, tensor in given.items() if not name.endswith(IGNORED)}

@@ -76,6 +76,13 @@ def test_captured_tensors_are_outputs_too(expected: dict[str, np.ndarray], digit
         cnnc.load(digits).capture(["conv9"])
 
 
+def test_a_mapping_may_hold_lists_but_only_of_numbers():
+    net = cnnc.compile(cnnc.parse(DENSE), weights={"last.weight": [[1, 2]], "last.bias": [0.5]})
+    assert net(np.ones((1, 2), np.float32)) == 3.5
+    with pytest.raises(cnnc.WeightsError, match="`last.bias` is no array of numbers, got str"):
+        cnnc.compile(cnnc.parse(DENSE), weights={"last.weight": [[1, 2]], "last.bias": "much"})
+
+
 def test_weights_come_from_a_mapping_a_file_or_beside(model: Callable[[str], Path], tmp_path: Path):
     path = model(DENSE)
     weights = {"last.weight": np.array([[2, 3]], np.float32), "last.bias": np.array([1], np.float32)}
