@@ -79,7 +79,7 @@ def test_captured_tensors_are_outputs_too(expected: dict[str, np.ndarray], digit
 def test_a_mapping_may_hold_lists_but_only_of_numbers():
     net = cnnc.compile(cnnc.parse(DENSE), weights={"last.weight": [[1, 2]], "last.bias": [0.5]})
     assert net(np.ones((1, 2), np.float32)) == 3.5
-    with pytest.raises(cnnc.WeightsError, match="`last.bias` is no array of numbers, got str"):
+    with pytest.raises(cnnc.WeightsError, match=r"`last\.bias` is no array of numbers, got str"):
         cnnc.compile(cnnc.parse(DENSE), weights={"last.weight": [[1, 2]], "last.bias": "much"})
 
 
