@@ -43,6 +43,8 @@ def meant(page: Page, first: int, last: int) -> tuple[str, int]:
     word, after = page.word(first), page.word(first + 1)
     if word in DECLARING and page.word(first + 2) == ":":
         return "input", first + 1
+    if word == "assert" and after == "=":
+        return "let", first
     if word in DECLARING | STATING:
         return word, first + 1
     if close := _misspelt(page, first):
@@ -53,6 +55,8 @@ def meant(page: Page, first: int, last: int) -> tuple[str, int]:
         return "input", first
     if word == "(":
         return "let", first + 1
+    if page.tokens[first].is_name and (first + 1 == last or (page.fresh(first + 1) and page.tokens[first + 1].is_name)):
+        return "input", first  # a name alone
     return "let" if word == "=" or after == "," or page.binds(first) or _leads(page, first) else "", first
 
 
@@ -172,6 +176,8 @@ def _head(page: Page, first: int, at: int, expected: Set[str]) -> Fault | None:
     """What is wrong between the first word of a statement and its value."""
     kind, name, text = page.word(first), page.word(first + 1), page.word(at)
     named = at == first + 2 and page.tokens[first + 1].is_name
+    if at == first + 1 and kind == "assert" and text == "=":
+        return _fault(page, first, "`assert` is a reserved word: choose another name")
     if at == first + 1 and kind in STATING and text == "=":
         return _fault(page, at, "expected a name, found `=`", f"`{kind}` is a reserved word: {kind} y … = …")
     if kind in ("input", "output") and ((named and text == ",") or (at == first + 1 and text in ("(", "["))):

@@ -86,7 +86,8 @@ def _fragment(part: Part, page: Page) -> ast.Fragment:
         names |= _bound(page, first, last) if kind else set()
     named = {name for name in heads if name.isidentifier() and name not in RESERVED}
     merged = kind in DECLARING | {"input"} and page.word(at + 1) in (",", ")", "[")  # a sign after the name is missing
-    nameless = kind not in ("", "assert") and (merged or len(named) < len(heads))
+    unsaid = merged or len(named) < len(heads) or (first < at < last and page.fresh(at))
+    nameless = unsaid and kind not in ("", "assert")
     known = named | {name for name in names if name.isidentifier()} if kind else names
     return ast.Fragment(page.tokens[first].start, page.tokens[last - 1].end, kind, frozenset(known), nameless)
 

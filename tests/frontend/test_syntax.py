@@ -8,6 +8,7 @@ from lark import Lark
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import check_text
 from cnnc.compiler.frontend.parse import parse
+from cnnc.compiler.frontend.sources import source_of
 
 
 def test_the_grammar_has_no_conflicts():
@@ -127,6 +128,10 @@ def test_brackets_nest_200_deep_and_chains_are_as_long_as_they_like():
 
 def test_comments_and_strings_are_any_unicode():
     assert check_text('# naïve → 字\nmodel M { input x: f32[N, 3] assert true, "→ ok" output y = x }') == []
+
+
+def test_the_mark_that_some_editors_begin_a_file_with_is_no_text():
+    assert source_of(b"\xef\xbb\xbfconst a = 1", "marked.cnn").text == "const a = 1"
 
 
 def test_newlines_mean_nothing():
