@@ -37,6 +37,7 @@ from lark import Token, Transformer, v_args
 
 from ...runtime.errors import InternalError
 from ..diagnostics import Source
+from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
 from .lalr import Parser
@@ -61,7 +62,7 @@ def format(source: Source) -> str:
 @cache
 def _parser() -> Parser:
     """The parser of `parse`, which here gives documents and leaves no token out."""
-    return Parser(_Layout(), ["file"], keep_all_tokens=True)
+    return Parser(_Layout(), tables.made(("file",), keep_all_tokens=True))
 
 
 def _words(text: str) -> list[str]:

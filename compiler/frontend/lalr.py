@@ -8,17 +8,17 @@ once and remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lark import Lark, Token, Transformer
+from lark import Token, Transformer
 from lark.grammar import Rule
-from lark.lexer import Lexer, TerminalDef
+from lark.lexer import TerminalDef
 from lark.parse_tree_builder import ExpandSingleChild
-from lark.parsers.lalr_analysis import Shift
 
 from .build import DEEPEST, Fault
+from .tables import Tables
 
 END = "$END"
 STATES = 16 * DEEPEST  # on the stack at once: no construct takes more for a level of nesting
@@ -45,44 +45,24 @@ class _Reduction:
     single: bool
 
 
-class _Ours(Lexer):
-    """Lark makes this one in place of a lexer for each state, which nobody would use."""
-
-    def __init__(self, conf: object):
-        pass
-
-    def lex(self, lexer_state: object, parser_state: object) -> Iterator[Token]:
-        raise NotImplementedError
-
-
 class Parser:
     """The language, read by what `transformer` does for each rule."""
 
-    def __init__(self, transformer: Transformer, start: list[str], keep_all_tokens: bool = False):
-        lark = Lark.open_from_package(
-            "cnnc.grammar",
-            "cnn.lark",
-            parser="lalr",
-            lexer=_Ours,
-            transformer=transformer,
-            start=start,
-            keep_all_tokens=keep_all_tokens,
-        )
-        machine = lark.parser.parser.parser  # type: ignore[attr-defined]
-        table, callbacks = machine.parse_table, machine.callbacks
-        self._starts: Mapping[str, int] = table.start_states
-        self._ends: Mapping[str, int] = table.end_states
+    def __init__(self, transformer: Transformer, tables: Tables):
+        makers = tables.makers(transformer)
+        reductions = [_reduction(rule, make) for rule, make in zip(tables.rules, makers, strict=True)]
+        self._starts, self._ends = tables.starts, tables.ends
         self._actions: dict[int, dict[str, int | _Reduction]] = {}  # by state and token: the state that follows
         self._after: dict[int, dict[str, int]] = {}  # by state and rule
-        for state, steps in table.states.items():
+        for state, steps in tables.states.items():
             self._actions[state], self._after[state] = {}, {}
-            for name, (action, argument) in steps.items():
-                if action is not Shift:
-                    self._actions[state][name] = _reduction(argument, callbacks[argument])
+            for name, step in steps.items():
+                if step < 0:
+                    self._actions[state][name] = reductions[~step]
                 else:
-                    (self._actions if name.isupper() else self._after)[state][name] = argument
-        terminals = {terminal.name: terminal for terminal in lark.terminals}
-        ignored = [terminals.pop(name) for name in lark.ignore_tokens]
+                    (self._actions if name.isupper() else self._after)[state][name] = step
+        terminals = {terminal.name: terminal for terminal in tables.terminals}
+        ignored = [terminals.pop(name) for name in tables.ignored]
         patterns: dict[frozenset[str], re.Pattern[str]] = {}
         self._lexers: dict[int, Callable[..., re.Match[str] | None]] = {}
         for state, actions in self._actions.items():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 
 from ..diagnostics import Diagnostic, Source, model_error
-from . import ast
+from . import ast, tables
 from .build import Builder, Fault
 from .lalr import Parser, Unexpected
 from .recover import recover, without
@@ -15,7 +15,7 @@ from .recover import recover, without
 @cache
 def parser() -> Parser:
     """The parser, made once. It builds the syntax tree as it goes."""
-    return Parser(Builder(), ["file", "_declaration", "header", "statement", "expression"])
+    return Parser(Builder(), tables.written())
 
 
 def parse(source: Source) -> ast.File:

@@ -138,7 +138,8 @@ error[E0302]: cannot add f32[N, 256, 56, 56] and f32[N, 64, 56, 56]
 4 |     conv_bn(4*c, 1), identity ] -> add -> relu
   |                                    ^^^ 256 and 64 channels
   |
-  = left:  x f32[N, 64, 56, 56] -> conv_bn(64, 1) -> conv_bn(64, 3) -> conv_bn(256, 1)
+  = left:  x f32[N, 64, 56, 56] -> conv_bn(64, 1) -> conv_bn(64, 3) ->
+      conv_bn(256, 1)
   = right: x f32[N, 64, 56, 56] -> identity
   = in Net -> trunk(bottleneck) -> bottleneck(64)
   = help: project one of them, as with conv(256, 1)"""
