@@ -15,10 +15,11 @@ import argparse
 import os
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from engines import ENGINES
 from machine import machine, versions
 from networks import SUBJECTS, Subject
 from onnx_export import export
+from process import Failure, Worker
 from report import Figures, Run, lines, markdown
 from safetensors.numpy import save_file
 
@@ -35,45 +37,7 @@ from cnnc.compiler.ir.operator import Array
 
 BURST = 0.5  # seconds
 PAUSE = 0.05  # seconds: threads that spin after a call, waiting for the next one, have gone to sleep
-TOLERANCE = 5e-4  # of the largest output; the farthest that float32 was seen to go is 1e-4, half precision goes further
-
-
-class Failure(Exception):
-    """An engine did not start, stopped, or gave another answer."""
-
-
-class Worker:
-    """An engine's process; what it has to say is in its log."""
-
-    def __init__(self, engine: str, subject: Subject, folder: Path, cores: list[int]):
-        self.engine, self.times = engine, list[float]()
-        self._log = folder / f"{engine}.log"
-        script, places = Path(__file__).with_name("worker.py"), ",".join(map(str, cores))
-        self._process = subprocess.Popen(
-            [sys.executable, str(script), engine, subject.name, str(folder), places],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log.open("w"),
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": str(len(cores)), "MKL_NUM_THREADS": str(len(cores))},
-        )
-
-    def answer(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            said = self._log.read_text(errors="replace")
-            print(said, file=sys.stderr)
-            raise Failure(f"stopped with status {self._process.wait()} after {said.splitlines()[-1:]}")
-        return line
-
-    def burst(self) -> None:
-        assert self._process.stdin is not None
-        print(BURST, file=self._process.stdin, flush=True)
-        self.times += map(float, self.answer().split())
-
-    def stop(self) -> None:
-        self._process.communicate()
+TOLERANCE = 5e-4  # of the largest output: all engines stay below 1e-4 in float32, and none below 3e-3 in bfloat16
 
 
 def weights_of(network: cnnc.Network, rng: np.random.Generator) -> dict[str, Array]:
@@ -107,37 +71,40 @@ def difference(folder: Path, engine: str) -> float:
 
 
 def measure(run: Run, subject: Subject, engines: list[str], cores: list[int], rounds: int) -> None:
-    """Add a network's figures to the run, and its failures. Without cnnc's answer there is nothing to compare with."""
-    with tempfile.TemporaryDirectory() as name:
+    """Add a network's figures to the run, and its failures. The first engine is cnnc: without it there are none."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         prepare(subject, run.batch, folder)
         workers: list[Worker] = []
-        differences: dict[str, float] = {}
         for engine in engines:
-            worker = Worker(engine, subject, folder, cores)
-            try:
-                worker.answer()
-                differences[engine] = difference(folder, engine)
-                workers.append(worker)
-            except Failure as failure:
-                _fail(run, f"{subject.name}, {ENGINES[engine].title}: {failure}")
-                worker.stop()
-                if engine == "cnnc":
-                    return
+            workers.append(worker := Worker(engine, subject, folder, cores))
+            stack.callback(worker.stop)
+            with _failing(run, subject, workers, worker):
+                worker.start()
+                worker.difference = difference(folder, engine)
+            if not workers:
+                return  # nothing to hold the others against
         for worker in workers * rounds:
-            time.sleep(PAUSE)
-            worker.burst()
-        for worker in workers:
-            worker.stop()
-    run.results[subject.name] = {
-        w.engine: Figures(min(w.times), statistics.median(w.times), len(w.times), differences[w.engine])
-        for w in workers
-    }
+            if worker in workers:
+                with _failing(run, subject, workers, worker):
+                    time.sleep(PAUSE)
+                    worker.burst(BURST)
+        figures = {
+            w.engine: Figures(min(w.times), statistics.median(w.times), len(w.times), w.difference) for w in workers
+        }
+        if "cnnc" in figures:
+            run.results[subject.name] = figures
 
 
-def _fail(run: Run, what: str) -> None:
-    run.failures.append(what)
-    print(what, file=sys.stderr, flush=True)
+@contextmanager
+def _failing(run: Run, subject: Subject, workers: list[Worker], worker: Worker) -> Iterator[None]:
+    """A worker that fails is out, and said to be."""
+    try:
+        yield
+    except Failure as failure:
+        workers.remove(worker)
+        run.failures.append(f"{subject.name}, {ENGINES[worker.engine].title}: {failure}")
+        print(run.failures[-1], file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -165,10 +132,10 @@ def main() -> None:
         measure(run, SUBJECTS[name], engines, cores, given.rounds)
         if name in run.results:
             print(lines(name, run.results[name]), flush=True)
-    if given.json:
-        given.json.write_text(run.json())
-    if given.markdown:
-        given.markdown.write_text(markdown(run))
+        if given.json:
+            given.json.write_text(run.json())
+        if given.markdown:
+            given.markdown.write_text(markdown(run))
     if run.failures:
         raise SystemExit("\n".join(["failed:", *run.failures]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import llvmlite.binding as llvm
@@ -31,5 +31,12 @@ def _caches() -> list[str]:
 
 def versions(engines: Iterable[str]) -> dict[str, str]:
     return {"Python": platform.python_version()} | {
-        ENGINES[engine].title: version(ENGINES[engine].package) for engine in engines
+        ENGINES[engine].title: _version(ENGINES[engine].package) for engine in engines
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -59,7 +59,7 @@ def lines(network: str, engines: dict[str, Figures]) -> str:
         for statistic in STATISTICS
         if (peer := best(engines, statistic))
     ]
-    return "\n".join([*rows, f"{network:<14}best peer: {', '.join(ends)}" if ends else ""])
+    return "\n".join([*rows, *([f"{network:<14}best peer: {', '.join(ends)}"] if ends else [])])
 
 
 def markdown(run: Run) -> str:
@@ -70,7 +70,7 @@ def markdown(run: Run) -> str:
     parts = [f"## {many[0].upper()}{many[1:]}", f"{run.date}, `{run.command}`, on {run.machine}; {named}."]
     parts += [f"Milliseconds a call, {statistic}:\n\n{_table(run, statistic)}" for statistic in STATISTICS]
     parts += [f"Outputs differ from cnnc's by at most {worst:.1e} of the largest one."]
-    parts += [f"- {failure}" for failure in run.failures]
+    parts += ["\n".join(f"- failed: {failure}" for failure in run.failures)] * bool(run.failures)
     return "\n\n".join(parts) + "\n"
 
 
