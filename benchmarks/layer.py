@@ -10,60 +10,17 @@ chain, so that converting the input and output does not count.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
 
 import numpy as np
 
 import cnnc
-from cnnc.compiler.codegen.emit import Emitter, Var
-from cnnc.compiler.codegen.module import object_of
 from cnnc.compiler.schedule.target import target
-from cnnc.runtime.abi import aligned
-from cnnc.runtime.loader import Code
+from cnnc.peaks import multiplying
 
 ROUNDS = 20
 LAYER = 2 * 64 * 64 * 9 * 56 * 56  # floating-point operations
-PIXELS, VECTORS, CHANNELS, REPEATS = 6, 4, 4, 400_000
-
-
-def peak_kernel(e: Emitter, name: str, *, fed: bool) -> None:
-    """`REPEATS` rounds of `PIXELS * VECTORS * CHANNELS` multiply-adds; both operands from memory, or neither."""
-    size = e.target.vector_bytes
-    with e.kernel(name, ("@pixels", "@weights")) as a:
-        sums = [[Var(e.vector, "zeroinitializer") for _ in range(VECTORS)] for _ in range(PIXELS)]
-        with e.loop("round", REPEATS, vary=[s for pixel in sums for s in pixel]):
-            for c in range(CHANNELS):
-                pixels, weights = e.launder(a["pixels"]), e.launder(a["weights"])
-                kernels = [e.load(weights, (c * VECTORS + v) * size) for v in range(VECTORS)] if fed else []
-                for p in range(PIXELS):
-                    value = e.splat(e.load_float(pixels, p * size + 4 * c)) if fed else ""
-                    for v in range(VECTORS):
-                        old = sums[p][v].value
-                        sums[p][v].value = e.fma(kernels[v], value, old) if fed else e.fma(old, old, old)
-        for pixel in sums:
-            for total in pixel:
-                e.do(f'call void asm sideeffect "", "v"({e.vector} {total.value})')
-
-
-class Peak:
-    """Multiply-adds as fast as they go."""
-
-    def __init__(self, *, fed: bool):
-        e = Emitter(target())
-        peak_kernel(e, "peak", fed=fed)
-        self._code = Code(object_of(e.text(), e.target))
-        prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)
-        self._call = prototype(self._code.address("peak"))
-        self._memory = [aligned(64 * 1024) for _ in range(2)]
-        self._words = np.array([memory.ctypes.data for memory in self._memory], np.int64)
-        self.operations = 2 * e.lanes * PIXELS * VECTORS * CHANNELS * REPEATS
-
-    def seconds(self) -> float:
-        start = time.perf_counter()
-        self._call(self._words.ctypes.data, 0, 1, None)
-        return time.perf_counter() - start
 
 
 class Layers:
@@ -77,7 +34,7 @@ class Layers:
         graph = cnnc.parse(text)
         rng = np.random.default_rng(0)
         weights = {n: rng.normal(0, 0.05, p.shape).astype(np.float32) for n, p in graph.params.items()}
-        self._net = cnnc.compile(graph, weights=weights)
+        self._net = cnnc.compile(graph, weights=weights, threads=1, exact=True)
         self._x = rng.standard_normal((1, 64, 56, 56), np.float32)
 
     def seconds(self) -> float:
@@ -88,16 +45,18 @@ class Layers:
 
 def main() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])
-    registers, fed, one, eleven = Peak(fed=False), Peak(fed=True), Layers(1), Layers(11)
-    times: dict[object, list[float]] = {thing: [] for thing in (registers, fed, one, eleven)}
+    peaks = {name: multiplying(target(), fed=name == "fed", rounds=400_000) for name in ("registers", "fed")}
+    one, eleven = Layers(1), Layers(11)
+    times: dict[str, list[float]] = {name: [] for name in (*peaks, "one", "eleven")}
     for _ in range(ROUNDS):
-        for thing, taken in times.items():
-            taken.append(thing.seconds())  # type: ignore[attr-defined]
+        for name, peak in peaks.items():
+            times[name].append(peak.amount / peak.once())
+        times["one"].append(one.seconds())
+        times["eleven"].append(eleven.seconds())
     for how, pick in (("minimum", min), ("median", np.median)):
-        layer = LAYER / (pick(times[eleven]) - pick(times[one])) * 10 / 1e9
-        peaks = [peak.operations / pick(times[peak]) / 1e9 for peak in (registers, fed)]
-        shares = ", ".join(f"{layer / peak:.1%} of {peak:.1f} ({name})" for name, peak in
-                           zip(("registers", "fed"), peaks, strict=True))  # fmt: skip
+        layer = LAYER / (pick(times["eleven"]) - pick(times["one"])) * 10 / 1e9
+        reached = {name: peak.amount / pick(times[name]) / 1e9 for name, peak in peaks.items()}
+        shares = ", ".join(f"{layer / peak:.1%} of {peak:.1f} ({name})" for name, peak in reached.items())
         print(f"{how}: {layer:.1f} GFLOP/s, {shares}")
 
 

@@ -45,6 +45,10 @@ class Span:
     def line(self) -> int:
         return self.source.position(self.start)[0]
 
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
     def __str__(self) -> str:
         line, column = self.source.position(self.start)
         return f"{self.source.name}:{line}:{column}"
@@ -99,6 +103,10 @@ class Refusal(Exception):
     def __init__(self, code: str, message: str, *, label: str = "", help: str = "", notes: tuple[str, ...] = ()):
         super().__init__(message)
         self.code, self.message, self.label, self.help, self.notes = code, message, label, help, notes
+
+    def labelled(self, label: str) -> Refusal:
+        """The same with a label, if it has none of its own."""
+        return Refusal(self.code, self.message, label=self.label or label, help=self.help, notes=self.notes)
 
     def at(self, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
         return Diagnostic(self.code, self.message, span, self.label, self.notes + notes, self.help)

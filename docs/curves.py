@@ -26,16 +26,22 @@ def picture(activations: Sequence[Operator]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="13">\n'
-        f'<rect width="{width}" height="{height}" fill="white"/>\n{"".join(panels)}</svg>\n'
+        f'<rect width="{width}" height="{height}" fill="white"/>\n<defs>{_plane()}</defs>\n{"".join(panels)}</svg>\n'
     )
 
 
+def _plane() -> str:
+    """What all curves lie on: squares of 1 by 1, and the axes."""
+    across = "".join(f"M0 {y}H{WIDE}" for y in range(0, HIGH + 1, UNIT))
+    down = "".join(f"M{x} 0V{HIGH}" for x in range(0, WIDE + 1, UNIT))
+    axes = f"M0 {TOP * UNIT}H{WIDE}M{-LEFT * UNIT} 0V{HIGH}"
+    return f'<g id="plane"><path d="{across}{down}" stroke="#e8e8e8"/><path d="{axes}" stroke="#888"/></g>'
+
+
 def _panel(op: Operator, x: int, y: int) -> str:
-    """The curve and its axes in a frame, and its name below."""
+    """The curve in its plane, and its name below."""
     return (
-        f'<g transform="translate({x} {y})">\n'
-        f'<rect width="{WIDE}" height="{HIGH}" fill="none" stroke="#ccc"/>\n'
-        f'<path d="M0 {TOP * UNIT}H{WIDE}M{-LEFT * UNIT} 0V{HIGH}" stroke="#999"/>\n'
+        f'<g transform="translate({x} {y})">\n<use href="#plane"/>\n'
         f'<polyline points="{_curve(op)}" fill="none" stroke="#0550ae" stroke-width="2"/>\n'
         f'<text x="{WIDE // 2}" y="{HIGH + 18}" text-anchor="middle">{op}</text>\n</g>\n'
     )

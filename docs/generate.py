@@ -1,7 +1,8 @@
 """Writes docs/reference from the records and the grammar: `python docs/generate.py`.
 
-The pages about stages are made as a whole. language.md is written by hand; between `<!-- grammar: pipe named -->` or
-`<!-- graph -->` and `<!-- end -->` stands what is made: rules of the grammar, or the graph of the program above.
+The pages about stages are made as a whole. language.md is written by hand; between `<!-- grammar: pipe named -->`,
+`<!-- graph -->` or `<!-- warnings -->` and `<!-- end -->` stands what is made: rules of the grammar, the graph of the
+program above, or the warnings that there are.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from cnnc.compiler.ir.text import show
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
+ERRORS = ROOT / "docs" / "errors"
 GRAMMAR = (ROOT / "grammar" / "cnn.lark").read_text(encoding="utf-8")
-REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph) -->\n).*?(<!-- end -->)", re.DOTALL)
+REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph|warnings) -->\n).*?(<!-- end -->)", re.DOTALL)
 PROGRAM = re.compile(r"^```cnn\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FAILING = re.compile(r"^```cnn failing\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def pages() -> dict[Path, str]:
@@ -45,6 +48,8 @@ def _filled(text: str) -> str:
     def fill(region: re.Match[str]) -> str:
         opening, what, closing = region.groups()
         kind, _, names = what.partition(": ")
+        if kind == "warnings":
+            return f"{opening}{_warnings()}\n{closing}"
         made = _rules(names.split()) if kind == "grammar" else _graph(programs(text[: region.start()])[-1])
         return f"{opening}```text\n{made}\n```\n{closing}"
 
@@ -67,6 +72,13 @@ def _spelled(terminal: str) -> str:
     """How a terminal is typed, quoted; its name where it may be typed in many ways."""
     typed = re.search(rf'^{terminal}: (?:"(.+)"|/(\w+|-)\(\?!.*/)$', GRAMMAR, re.MULTILINE)
     return f'"{typed[1] or typed[2]}"' if typed and '" | "' not in typed[0] else terminal
+
+
+def _warnings() -> str:
+    """The title of each warning's page, which begins with its code."""
+    titles = [(page.name, page.read_text(encoding="utf-8").partition("\n")[0]) for page in sorted(ERRORS.glob("W*.md"))]
+    entries = [(name, *title.removeprefix("# ").split(": ", 1)) for name, title in titles]
+    return "\n".join(f"- [`{code}`](../errors/{name}): {meaning}" for name, code, meaning in entries)
 
 
 def _graph(program: str) -> str:

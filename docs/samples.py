@@ -84,6 +84,7 @@ SAMPLES: dict[str, Sample] = {
         ("conv_transpose(64, 3)", IMAGE),
         ("conv_transpose(64, 3, stride=2, pad=1, output_pad=1)", IMAGE),
         ("conv_transpose(64, 4, stride=2, pad=same)", IMAGE),
+        ("conv_transpose(64, 4, stride=2, pad=1)", IMAGE),
         ("conv_transpose(64, 3, output_pad=1)", IMAGE),
         weight=[[[[1, 10], [100, 0]]]],
     ),
@@ -173,7 +174,9 @@ SAMPLES: dict[str, Sample] = {
         ("groupnorm(32)", "f32[N, 64, H, W]"),
         ("groupnorm(32)", "f32[N, 48, H, W]"),
     ),
-    "layernorm": _x(_LEVELS, "layernorm", ("layernorm(1e-6)", IMAGE), ("layernorm", "f32[N, C]")),
+    "layernorm": _x(
+        _f32([[[1, 10]], [[2, 50]], [[3, 90]]]), "layernorm", ("layernorm(1e-6)", IMAGE), ("layernorm", "f32[N, C]")
+    ),
     "lrn": _x(_f32([[[1]], [[2]], [[3]]]), "lrn(3, alpha=3, beta=1)", ("lrn(5)", IMAGE)),
     "softmax": _x(
         _f32([0, 1, 2]), "softmax", ("softmax", "f32[N, C]"), ("softmax", IMAGE), ("softmax(2)", "f32[N, C]")
@@ -240,6 +243,7 @@ SAMPLES: dict[str, Sample] = {
         "slice(1, 3)",
         ("slice(0, 3)", "f32[N, 64, H, W]"),
         ("slice(2, 4, axis=3)", "f32[N, 64, 7, 7]"),
+        ("slice(60, 70)", "f32[N, 64, H, W]"),
     ),
     "pad": _x(
         _image(1, 2, 3),
@@ -248,7 +252,7 @@ SAMPLES: dict[str, Sample] = {
         ("pad((1, 2, 3, 4))", IMAGE),
         ("pad(3, mode=reflect)", "f32[N, 3, 3, 3]"),
     ),
-    "crop": _x(_image(1, 4, 4), "crop(2, 2)", ("crop(24, 24)", IMAGE), ("crop(24, 24)", "f32[N, 3, 20, 20]")),
+    "crop": _x(_image(1, 4, 5), "crop(2, 2)", ("crop(24, 24)", IMAGE), ("crop(24, 24)", "f32[N, 3, 20, 20]")),
     "resize": _x(
         _f32([[[0, 10], [20, 30]]]), "resize(2, 4)", ("resize(480, 640)", IMAGE), ("resize(7, 7, mode=nearest)", IMAGE)
     ),

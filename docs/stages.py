@@ -11,8 +11,7 @@ from curves import picture
 from samples import SAMPLES
 from trials import Shape, drawn, listed, program, run
 
-from cnnc.compiler.frontend.synonyms import SYNONYMS
-from cnnc.compiler.ir.kinds import show
+from cnnc.compiler.frontend import synonyms
 from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, bind, signature
 from cnnc.compiler.ops.rules import Elementwise, product
 
@@ -20,6 +19,7 @@ FAMILIES = (
     "conv", "dense", "pool", "activation", "norm", "shape", "arithmetic", "resize", "image", "softmax", "loss",
 )  # fmt: skip
 CITATION = re.compile(r"\s*\(([A-Z][^()]* \d{4}(?:, arXiv \d{4}\.\d{4,5})?)\.?\)")
+CURVES = "Each activation as a curve, from -5 to 7. The axes cross at 0, and a square is 1 wide and 1 high."
 STARTS = {"zeros": "0", "ones": "1"}
 
 
@@ -59,7 +59,10 @@ def _overview() -> str:
         "Attributes are given by position or by name: `conv(32, 3, pad=1)`.",
         "In *formulas* `x` is a number of the input and `out` the one in its place; `in[n, c, y, x]` is channel `c` of "
         "row `y` and column `x` in image `n`, all counted from 0. `s`, `p` and `d` are stride, pad and dilation, "
-        "`w` and `b` weight and bias.",
+        "`w` and `b` weight and bias. Where the four sides of a pad differ, `p` is its top for rows and its left for "
+        "columns; `top`, `left`, `bottom` and `right` are those that were given. `pad=same` chooses them so that the "
+        "output has a pixel for each `stride` pixels of the input, rounded up, and puts the odd one at the end; "
+        "`valid` is 0.",
         "*Shapes* are what the compiler infers, with letters for sizes that may be anything. `//` rounds down, so "
         "`(H + 1)//2 - 1` is the height that is left. Refused is what the compiler refuses, with its words.",
         "*Parameters* are the learned tensors that a stage brings along, with the shapes that PyTorch gives them. "
@@ -80,7 +83,7 @@ def _family(name: str) -> str:
     records = family(name)
     listed = " · ".join(f"[{record.name}](#{record.name})" for record in records)
     entries = [_entry(record) for record in records]
-    figure = ["![Each activation as a curve, from -5 to 7](activation.svg)"] if name == "activation" else []
+    figure = [f"![{CURVES}](activation.svg)", CURVES] if name == "activation" else []
     parts = [f"# {title(name)}", *map(_prose, intro), *figure, listed, *entries, "[All stages](operators.md)"]
     return "\n\n".join(parts) + "\n"
 
@@ -125,7 +128,7 @@ def _entry(record: type[Operator]) -> str:
     parts += [f"```text\n{text}\n```" if as_it_is else _prose(text) for text, as_it_is in meaning.paragraphs]
     if meaning.sources:
         parts.append(f"Source: {'; '.join(map(_linked, meaning.sources))}.")
-    elsewhere = [word for word, ours in SYNONYMS.items() if ours == record.name]
+    elsewhere = [word for word, ours in synonyms.STAGES.items() if ours == record.name]
     if elsewhere:
         parts.append(f"Elsewhere called {_listed(elsewhere)}.")
     if record.attrs:
@@ -150,9 +153,8 @@ def _attributes(record: type[Operator]) -> str:
         default = spec.default.shown if isinstance(spec.default, Derived) else "" if spec.required else None
         if default is None:
             default = spec.kind.show(spec.default)
-        at_least = "" if spec.at_least is None else f"{show(spec.at_least)}"
-        rows.append([f"`{spec.name}`", spec.doc, spec.kind.wanted, f"`{default}`" if default else "", at_least])
-    return _table(["attribute", "meaning", "takes", "default", "at least"], rows)
+        rows.append([f"`{spec.name}`", spec.doc, spec.kind.wanted, f"`{default}`" if default else "", str(spec.bounds)])
+    return _table(["attribute", "meaning", "takes", "default", "bounds"], rows)
 
 
 def _parameters(shape: Shape) -> str:

@@ -11,6 +11,7 @@ from cnnc.compiler.ir.operator import Operator
 from cnnc.compiler.ir.types import Type
 from cnnc.compiler.ops.conv import ConvTranspose
 from cnnc.compiler.ops.pool import AdaptiveAvgpool, part
+from cnnc.compiler.ops.resize import Resize
 from cnnc.compiler.ops.shape import Pad
 
 DRAWN = {
@@ -36,13 +37,21 @@ DRAWN = {
     "avgpool": ("avgpool(2)", "avgpool(2, ceil=true)", "avgpool(3, stride=2, pad=1)"),
     "adaptive_avgpool": ("adaptive_avgpool(3, 3)",),
     "pad": ("pad(2)", "pad(2, mode=reflect)", "pad(2, mode=edge)"),
+    "resize": (
+        "resize(1, 6)",
+        "resize(1, 6, coords=align_corners)",
+        "resize(1, 6, coords=asymmetric)",
+        "resize(1, 6, mode=nearest)",
+        "resize(1, 6, mode=bicubic)",
+    ),
 }
-SIZES = {"conv_transpose": 4, "pad": 5, "adaptive_avgpool": 7}
+SIZES = {"conv_transpose": 4, "pad": 5, "resize": 3}
 
 CAPTIONS = {
     "conv_transpose": "Rows are input pixels, columns output pixels: `■` where a pixel stamps the kernel, `□` where "
     "the stamp is cut off. Along one axis:",
     "pad": "Letters are pixels of the input. Along one axis:",
+    "resize": "Rows are output pixels, columns input pixels: how much of each is taken. Along one axis:",
 }
 CAPTION = (
     "Rows are output pixels, columns input pixels: `■` a pixel that is seen, `□` pad that is seen. Along one axis:"
@@ -60,6 +69,8 @@ def diagram(stage: str, size: int) -> str:
     out = shape.results[0].known[2]
     if isinstance(op, Pad):
         return f"{stage}\n{_rim(op, size)}"
+    if isinstance(op, Resize):
+        return f"{stage}   {size} -> {op.w}\n{_shares(op, size)}"
     if isinstance(op, ConvTranspose):
         return f"{stage}   {size} -> {out}\n{_grid('in', 'out', touched(op, given), out)}"
     return f"{stage}   {size} -> {out}\n{_grid('out', 'in', touched(op, given), size)}"
@@ -97,8 +108,19 @@ def _grid(row: str, column: str, taps: Sequence[range], size: int) -> str:
 
 
 def _rim(op: Pad, size: int) -> str:
-    _, left, _, _ = op.rim
+    _, left, _, _ = op.size
     pixels = np.arange(1, size + 1, dtype=np.float32)
     held = op.reference(np.broadcast_to(pixels, (1, 1, size, size)))[0, 0, left + 1]
     letters = ["0" if pixel == 0 else chr(ord("a") + int(pixel) - 1) for pixel in held]
     return "  " + " ".join([*letters[:left], "│", *letters[left : left + size], "│", *letters[left + size :]])
+
+
+def _shares(op: Resize, size: int) -> str:
+    """What each output holds of an image that is 1 at one pixel and 0 elsewhere, a column for each such pixel."""
+    ones = np.eye(size)[:, None, None].repeat(size, 2)
+    shares = op.reference(ones)[:, 0, 0].T
+    head = f"{'in':>6} " + "".join(f"{i:8}" for i in range(size))
+    rows = [
+        f" out {i} " + "".join(f"{share:8.3g}" if share else " " * 8 for share in row) for i, row in enumerate(shares)
+    ]
+    return "\n".join(line.rstrip() for line in [head, *rows])

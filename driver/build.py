@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.interpreted import Interpreted, Precision
+from cnnc.keys import key_of
 from cnnc.net import Net
 from cnnc.network import Network, load
+from cnnc.runtime.abi import Artifact
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
 from cnnc.weights import Weights, bind
 
@@ -28,6 +32,7 @@ def compile(
     exact: bool = False,
     disable: Iterable[str] = (),
     after: Callback = ignore,
+    cache: bool = True,
 ) -> Net:
     """Native code for "file.cnn", "file.cnn:Model" or a network read before.
 
@@ -35,12 +40,16 @@ def compile(
     with its stem. `capture` names tensors that become outputs too. `threads` is how many cores a call uses: by default
     all that the process may use, or one where the network is too small to gain; the answers are the same bits. `exact`
     leaves out algorithms that trade accuracy for speed. `disable` leaves out passes by name, and
-    `after(name, stage, seconds)` sees what each pass and phase made.
+    `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what was compiled before is taken
+    from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
     count = _fitting(network) if threads is None else checked(threads)
     options = Options(cpu=target_cpu, disabled=frozenset(disable), exact=exact)
-    return Net(network.name, Executable(compile_graph(bind(network, weights), options, after), count))
+    graph = bind(network, weights)
+    store = user_store() if cache else None
+    artifact = _compiled(graph, options, after, store) if store else compile_graph(graph, options, after)
+    return Net(network.name, Executable(artifact, count))
 
 
 def interpret(
@@ -55,6 +64,16 @@ def interpret(
     """The same network in NumPy, operator by operator from the definitions: slow, and right."""
     network = _network(model, settings, sizes).capture(capture)
     return Net(network.name, Interpreted(bind(network, weights), precision))
+
+
+def _compiled(graph: Graph, options: Options, after: Callback, store: Store) -> Artifact:
+    """The artifact of a bound graph: from the store, or compiled and put there."""
+    key = key_of(graph, options)
+    artifact = store.get(key)
+    if artifact is None:
+        artifact = compile_graph(graph, options, after)
+        store.put(key, artifact)
+    return artifact
 
 
 def _fitting(network: Network) -> int:

@@ -32,6 +32,7 @@ class Net:
     def __init__(self, name: str, machine: Machine):
         self.name = name
         self.machine = machine
+        self._inputs = len(machine.inputs)
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -52,7 +53,7 @@ class Net:
 
     def __call__(self, *arrays: npt.ArrayLike, **named: npt.ArrayLike) -> Any:
         """The output for arrays in the order of `inputs`, or by name; a named tuple where there are several."""
-        if named or len(arrays) != len(self.machine.inputs):
+        if named or len(arrays) != self._inputs:
             arrays = self._placed(arrays, named)
         results = self.machine(*arrays)
         return results[0] if len(results) == 1 else self._results(*results)

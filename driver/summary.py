@@ -9,6 +9,7 @@ from typing import Any
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.types import Dim, Type, ints
 from cnnc.macs import macs
+from cnnc.table import Column, table
 
 _BYTES = {"f32": 4, "u8": 1, "i64": 8}
 
@@ -59,21 +60,17 @@ class Summary:
         return {"name": self.name, **totals, "layers": layers}
 
     def __str__(self) -> str:
-        rows = [_HEADER, *map(_row, self.layers), ("total", "", "", *_numbers(self))]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(_aligned(row, widths)).rstrip() for row in rows]
-        rule = "─" * max(map(len, lines))
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return table(_COLUMNS, list(map(_row, self.layers)), ("total", "", "", *_numbers(self)))
 
 
-_HEADER = ("layer", "stage", "output", "params", "fixed", "MACs", "memory")
-_LEFT = 3  # columns of words; numbers are set to the right
-_WIDEST = 44
+_COLUMNS = (
+    Column("layer"), Column("stage", widest=44), Column("output"),
+    *(Column(name, right=True) for name in ("params", "fixed", "MACs", "memory")),
+)  # fmt: skip
 
 
 def _row(layer: Layer) -> tuple[str, ...]:
-    stage = layer.stage if len(layer.stage) <= _WIDEST else layer.stage[: _WIDEST - 1] + "…"
-    return (layer.name, stage, layer.output, *_numbers(layer))
+    return (layer.name, layer.stage, layer.output, *_numbers(layer))
 
 
 def _numbers(cost: Layer | Summary) -> tuple[str, ...]:
@@ -87,11 +84,6 @@ def _size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:.3g} GB"
-
-
-def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
-    cells = zip(row, widths, strict=True)
-    return [cell.ljust(w) if k < _LEFT else cell.rjust(w) for k, (cell, w) in enumerate(cells)]
 
 
 def summarize(graph: Graph) -> Summary:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from cnnc.compiler.frontend import weights as store
+from cnnc.compiler.frontend.fitting import fit
 from cnnc.compiler.ir.graph import Graph
 from cnnc.network import Network
 from cnnc.runtime.errors import WeightsError
@@ -24,7 +27,8 @@ def bind(network: Network, weights: Weights | None) -> Graph:
     if weights is None:
         weights = _beside(network, len(missing))
     if isinstance(weights, Mapping):
-        return network.graph.bind(store.fit(network.graph, weights))
+        fitting = fit(network.graph, weights)
+        return network.graph.bind({name: np.asarray(array, order="C") for name, array in fitting.items()})
     return store.load_weights(network.graph, weights)
 
 

@@ -7,13 +7,13 @@ enough to run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 
 
@@ -43,12 +43,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Word:
-    """`number` stands for itself; otherwise `value` is a byte offset into the arena, the constants, or the array that
-    the caller gives for input or output `port`."""
+    """`number` stands for itself, `images` for how many images of a tile there are; otherwise `value` is a byte offset
+    into the constants, the arena, where the next image of the tile lies `pitch` bytes further on, or the array that the
+    caller gives for input or output `port`."""
 
-    kind: Literal["number", "arena", "constant", "input", "output"]
+    kind: Literal["number", "images", "arena", "constant", "input", "output"]
     value: int
     port: int = 0
+    pitch: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,16 @@ class StepEntry:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """The next `steps` steps: all of them for `each` image of a tile in turn, or once for the tile."""
+
+    steps: int
+    each: bool
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """Everything about a compiled network but its code and numbers."""
+    """Everything about a compiled network but its code and numbers. `batch_tile` is how many images make a tile."""
 
     version: int
     cpu: str
@@ -72,7 +82,26 @@ class Manifest:
     arena_bytes: int
     arena_peak: int
     scratch_bytes_per_thread: int
+    segments: tuple[Segment, ...]
     steps: tuple[StepEntry, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest as JSON has it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Manifest:
+        """What `to_dict` gave, through JSON. Raises `LookupError` or `TypeError` for anything else."""
+        ports = {
+            side: tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in data[side])
+            for side in ("inputs", "outputs")
+        }
+        steps = tuple(
+            StepEntry(step["kernel"], tuple(Word(**word) for word in step["words"]), step["node"])
+            for step in data["steps"]
+        )
+        segments = tuple(Segment(**segment) for segment in data["segments"])
+        return Manifest(**{**data, **ports, "segments": segments, "steps": steps})
 
 
 @dataclass(frozen=True, eq=False)

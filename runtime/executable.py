@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,8 @@ import numpy.typing as npt
 from .abi import Artifact, Port, Word, aligned
 from .feeds import DTYPES, Array, fitting, in_order
 from .loader import Code
-from .runner import BINDING_WORDS, STEP_WORDS, runner
-from .threads import team
+from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS, Job, runner
+from .threads import run_slices, team
 
 
 class Executable:
@@ -50,29 +52,46 @@ class Executable:
         return self._constants.nbytes
 
     def _link(self) -> None:
-        """Turn the manifest's words into numbers, and remember which ones change from call to call."""
-        count = sum(len(step.words) for step in self.manifest.steps)
-        self._words = np.zeros(max(count, 1), np.int64)
-        table = np.zeros((len(self.manifest.steps), STEP_WORDS), np.int64)
-        bindings: list[tuple[int, int, int]] = []
-        base, at = self._words.ctypes.data, 0
-        for number, step in enumerate(self.manifest.steps):
-            table[number] = self._code.address(step.kernel), base + 8 * at
+        """Turn the manifest's words into numbers, and remember which ones change from image to image and how."""
+        steps, tile = self.manifest.steps, self.manifest.batch_tile
+        self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
+        self._arrays = (ctypes.c_int64 * (len(self.inputs) + len(self.outputs)))()
+        table = np.zeros((len(steps), STEP_WORDS), np.int64)
+        changing: list[tuple[int, int, int, int, int]] = []
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
+        words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
+        for number, step in enumerate(steps):
+            table[number] = self._code.address(step.kernel), words + 8 * at
             for word in step.words:
+                place = words + 8 * at
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
-                    bindings.append((base + 8 * at, index, port.bytes))
+                    base = ctypes.addressof(self._arrays) + 8 * index
+                    changing.append((place, base, tile * port.bytes, port.bytes, 0))
+                elif word.kind == "images" or word.pitch:
+                    self._bases[at] = word.value + self._base(word)
+                    changing.append((place, bases + 8 * at, 0, word.pitch, word.kind == "images"))
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1
-        pitches = np.array(bindings, np.int64).reshape(-1, BINDING_WORDS)
-        self._arrays = (ctypes.c_void_p * (len(self.inputs) + len(self.outputs)))()
-        arrays, scratch = ctypes.addressof(self._arrays), self._scratch.ctypes.data
-        pitch, tables = self.manifest.scratch_bytes_per_thread, (table.ctypes.data, len(table))
-        words = [*tables, pitches.ctypes.data, len(pitches), arrays, scratch, pitch]
-        self._table = np.array(words, np.int64)
-        self._kept = table, pitches
-        self._address, self._steps = self._table.ctypes.data, len(table)
+        bindings = np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
+        segments, self._starts, first = [], list[int](), 0
+        self._tile_length = 0
+        for segment in self.manifest.segments:
+            self._starts += range(self._tile_length, self._tile_length + segment.steps)
+            self._tile_length += segment.steps * (tile if segment.each else 1)
+            segments.append((first, segment.steps, segment.each))
+            first += segment.steps
+        runs = np.array(segments, np.int64).reshape(-1, SEGMENT_WORDS)
+        scratch, pitch = self._scratch.ctypes.data, self.manifest.scratch_bytes_per_thread
+        places = [array.ctypes.data for array in (table, runs, bindings)]
+        numbers = [*places[:2], tile, self._tile_length, places[2], len(bindings), scratch, pitch]
+        self._table = np.array(numbers, np.int64)
+        self._kept = table, runs, bindings
+        self._job = Job(self._table.ctypes.data, 0, 0, 0, self.threads, 0)
+        self._tile = tile
+        self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
+        self._made = [(port.shape, DTYPES[port.dtype]) for port in self.outputs]
 
     def _base(self, word: Word) -> int:
         if word.kind == "arena":
@@ -95,22 +114,51 @@ class Executable:
 
     def __call__(self, *arrays: npt.ArrayLike) -> list[Array]:
         """The outputs in order, for arrays in the order of the inputs."""
-        fits = fitting(self.inputs, arrays)
-        images = len(fits[0])
-        results = [np.empty((images, *port.shape), DTYPES[port.dtype]) for port in self.outputs]
+        fits = arrays if len(arrays) == 1 and self._fits(arrays[0]) else fitting(self.inputs, arrays)
+        images = len(fits[0])  # type: ignore[arg-type]
+        results = [np.empty((images, *shape), dtype) for shape, dtype in self._made]
         with self._lock:
-            for place, array in enumerate((*fits, *results)):
-                self._arrays[place] = _address(array)
-            self._run(0, images * self._steps)
+            self._bind(fits, results)  # type: ignore[arg-type]
+            self._run(0, -(-images // self._tile) * self._tile_length, images)
         return results
 
-    def _run(self, position: int, end: int) -> None:
-        """Steps `[position, end)`, counted over all images, in slices between which Python can look for signals."""
+    def _fits(self, array: npt.ArrayLike) -> bool:
+        """Whether an array is as the first input wants it: what most calls bring, seen without delay."""
+        shape, dtype = self._wanted
+        return (
+            isinstance(array, np.ndarray)
+            and array.dtype == dtype
+            and array.shape[1:] == shape
+            and array.ndim > 0
+            and array.flags.c_contiguous
+        )
+
+    def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
+        """Seconds that each step takes for the first image, what calling native code takes among it."""
+        fits = fitting(self.inputs, in_order(self.inputs, feeds))
+        ends = [0.0]
+        with self._lock:
+            self._bind(fits, [np.empty((1, *shape), dtype) for shape, dtype in self._made])
+            ends[0] = time.perf_counter()
+            for position in self._starts:
+                self._run(position, position + 1, 1)
+                ends.append(time.perf_counter())
+        return [after - before for before, after in pairwise(ends)]
+
+    def _bind(self, fits: Sequence[Array], results: Sequence[Array]) -> None:
+        """Say where the caller's arrays lie."""
+        self._arrays[:] = [_address(array) for array in (*fits, *results)]
+
+    def _run(self, position: int, end: int, images: int) -> None:
+        """Positions `[position, end)` of `images`; none at all where these are the same."""
+        if position == end:
+            return
+        job = self._job
+        job[1], job[2], job[3] = position, end, images
         if self.threads == 1:
-            while position < end:
-                position = self._lead(self._address, position, end, 1, 0)
+            run_slices(self._lead, job)
         else:
-            team(self.threads).run(self._address, position, end)
+            team(self.threads).run(job)
 
 
 _alive: weakref.WeakSet[Executable] = weakref.WeakSet()
@@ -125,10 +173,13 @@ def _unlock() -> None:
 os.register_at_fork(after_in_child=_unlock)
 
 
+_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
+
+
 def _address(array: Array) -> int:
     """Where an array's first element lies. The buffer protocol is several times faster than `array.ctypes`, but wants
     memory that may be written and is not empty."""
     try:
-        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+        return _addressof(_from_buffer(array))  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return array.ctypes.data

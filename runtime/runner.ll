@@ -1,15 +1,23 @@
 ; The native loop that runs any program: it walks a table of steps, image after image, on as many threads as it is told.
 ; It does not depend on the network, so that it is compiled once in a process.
 ;
-; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows. Positions count
-; steps over all images: step s of image n is at n * steps + s.
+; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows.
+;
+; Images come in tiles, steps in segments: a segment's steps run for each image of the tile in turn, or once for all of
+; them. Positions count steps, as if every tile were full: step s of segment g for image i of tile t is at
+; t * (length of a tile) + (start of g) + i * (steps of g) + s.
 
 %step = type { ptr, ptr }              ; kernel, its arguments
-%binding = type { ptr, i64, i64 }      ; a word of arguments, the index of the caller's array, bytes an image
-%table = type { ptr, i64,              ; steps, how many
-                ptr, i64,              ; bindings, how many
-                ptr,                   ; addresses of the caller's arrays, inputs first
-                ptr, i64 }             ; scratch memory, bytes a thread
+%segment = type { i64, i64, i64 }      ; first step, how many, whether they run for each image
+%binding = type { ptr, ptr,            ; a word of arguments, where its base is,
+                  i64, i64, i64 }      ; and what is added to it: bytes a tile, bytes an image, 1 for the images' number
+%table = type { ptr,                   ; 0 steps
+                ptr,                   ; 1 segments
+                i64, i64,              ; 2 images of a tile, positions of a tile
+                ptr, i64,              ; 4 bindings, how many
+                ptr, i64 }             ; 6 scratch memory, bytes a thread
+%job = type { ptr, i64, i64, i64,      ; table, position, end, images
+              i64, ptr }               ; threads, and their team if there are several
 
 ; A number on a cache line of its own, so that who waits for it disturbs nobody else.
 %line = type { i32, [15 x i32] }
@@ -17,8 +25,9 @@
                %line,                  ; 1 threads that have arrived at this one
                %line,                  ; 2 threads asleep, or about to be
                %line,                  ; 3 jobs posted
-               ptr, i64, i64, i64,     ; 4 the job: table (null ends the workers), position, end, threads
-               [2 x i32] }             ; 8 whether the time of this call is up, for even and odd positions: a thread
+               ptr, i64, i64, i64,     ; 4 the job: table (null ends the workers), position, end, images
+               i64,                    ; 8 and threads
+               [2 x i32] }             ; 9 whether the time of this call is up, for even and odd positions: a thread
                                        ;   that is slow to look meets no answer from beyond the next barrier
 
 declare i64 @syscall(i64, ...)
@@ -95,67 +104,116 @@ done:
   ret void
 }
 
-; Steps [position, end) as one of the threads. Stops after a step when a tenth of a second or so has passed, so that
+; Positions [position, end) as one of the threads. Stops after a step when a tenth of a second or so has passed, so that
 ; Python can look for signals, and gives the position that it came to.
-define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %thread, i64 %threads, ptr %team) nounwind noinline {
+define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
+    nounwind noinline {
 entry:
   %start = call i64 @llvm.readcyclecounter()
   %steps = load ptr, ptr %table
-  %count.at = getelementptr %table, ptr %table, i64 0, i32 1
-  %count = load i64, ptr %count.at
-  %bindings.at = getelementptr %table, ptr %table, i64 0, i32 2
+  %segments.at = getelementptr %table, ptr %table, i64 0, i32 1
+  %segments = load ptr, ptr %segments.at
+  %size.at = getelementptr %table, ptr %table, i64 0, i32 2
+  %size = load i64, ptr %size.at
+  %length.at = getelementptr %table, ptr %table, i64 0, i32 3
+  %length = load i64, ptr %length.at
+  %bindings.at = getelementptr %table, ptr %table, i64 0, i32 4
   %bindings = load ptr, ptr %bindings.at
-  %bound.at = getelementptr %table, ptr %table, i64 0, i32 3
+  %bound.at = getelementptr %table, ptr %table, i64 0, i32 5
   %bound = load i64, ptr %bound.at
-  %arrays.at = getelementptr %table, ptr %table, i64 0, i32 4
-  %arrays = load ptr, ptr %arrays.at
-  %scratch.at = getelementptr %table, ptr %table, i64 0, i32 5
+  %scratch.at = getelementptr %table, ptr %table, i64 0, i32 6
   %scratch.all = load ptr, ptr %scratch.at
-  %pitch.at = getelementptr %table, ptr %table, i64 0, i32 6
+  %pitch.at = getelementptr %table, ptr %table, i64 0, i32 7
   %pitch = load i64, ptr %pitch.at
   %scratch.offset = mul i64 %thread, %pitch
   %scratch = getelementptr i8, ptr %scratch.all, i64 %scratch.offset
   %first = icmp eq i64 %thread, 0
-  %image.0 = udiv i64 %position, %count
-  %skipped = mul i64 %image.0, %count
-  %step.0 = sub i64 %position, %skipped
-  br label %each.image
-each.image:
-  %at.image = phi i64 [ %position, %entry ], [ %at.next, %next.image ]
-  %image = phi i64 [ %image.0, %entry ], [ %image.next, %next.image ]
-  %step.first = phi i64 [ %step.0, %entry ], [ 0, %next.image ]
+  br label %locate
+
+locate:                                 ; which tile a position is in, and how many images that has
+  %p = phi i64 [ %position, %entry ], [ %passed, %skip ], [ %at.next, %next ]
+  %over = icmp sge i64 %p, %end
+  br i1 %over, label %leave, label %in.tile
+in.tile:
+  %tile = udiv i64 %p, %length
+  %tile.start = mul i64 %tile, %length
+  %within = sub i64 %p, %tile.start
+  %before = mul i64 %tile, %size
+  %left = sub i64 %images, %before
+  %full = icmp slt i64 %size, %left
+  %many = select i1 %full, i64 %size, i64 %left
+  br label %each.segment
+each.segment:
+  %g = phi i64 [ 0, %in.tile ], [ %g.next, %next.segment ]
+  %g.start = phi i64 [ 0, %in.tile ], [ %g.end, %next.segment ]
+  %segment = getelementptr %segment, ptr %segments, i64 %g
+  %count.at = getelementptr %segment, ptr %segment, i64 0, i32 1
+  %count = load i64, ptr %count.at
+  %each.at = getelementptr %segment, ptr %segment, i64 0, i32 2
+  %each.word = load i64, ptr %each.at
+  %each = icmp ne i64 %each.word, 0
+  %rounds = select i1 %each, i64 %size, i64 1
+  %g.length = mul i64 %count, %rounds
+  %g.end = add i64 %g.start, %g.length
+  %here = icmp slt i64 %within, %g.end
+  br i1 %here, label %in.segment, label %next.segment
+next.segment:
+  %g.next = add i64 %g, 1
+  br label %each.segment
+in.segment:
+  %offset = sub i64 %within, %g.start
+  %image = udiv i64 %offset, %count
+  %image.start = mul i64 %image, %count
+  %s.first = sub i64 %offset, %image.start
+  %exists = icmp slt i64 %image, %many
+  br i1 %exists, label %bind.all, label %skip
+skip:                                   ; a tile that is not full ends early
+  %passed = add i64 %tile.start, %g.end
+  br label %locate
+
+bind.all:                               ; the first thread says where this image's numbers lie
   br i1 %first, label %each.binding, label %all.bound
-each.binding:                           ; the first thread says where this image's numbers lie
-  %b = phi i64 [ 0, %each.image ], [ %b.next, %bind ]
+each.binding:
+  %b = phi i64 [ 0, %bind.all ], [ %b.next, %bind ]
   %more.bindings = icmp ult i64 %b, %bound
   br i1 %more.bindings, label %bind, label %all.bound
 bind:
   %binding = getelementptr %binding, ptr %bindings, i64 %b
   %word = load ptr, ptr %binding
-  %index.at = getelementptr %binding, ptr %binding, i64 0, i32 1
-  %index = load i64, ptr %index.at
-  %bytes.at = getelementptr %binding, ptr %binding, i64 0, i32 2
-  %bytes = load i64, ptr %bytes.at
-  %array.at = getelementptr ptr, ptr %arrays, i64 %index
-  %array = load ptr, ptr %array.at
-  %distance = mul i64 %image, %bytes
-  %here = getelementptr i8, ptr %array, i64 %distance
-  store ptr %here, ptr %word
+  %base.at = getelementptr %binding, ptr %binding, i64 0, i32 1
+  %base.place = load ptr, ptr %base.at
+  %base = load i64, ptr %base.place
+  %tile.pitch.at = getelementptr %binding, ptr %binding, i64 0, i32 2
+  %tile.pitch = load i64, ptr %tile.pitch.at
+  %image.pitch.at = getelementptr %binding, ptr %binding, i64 0, i32 3
+  %image.pitch = load i64, ptr %image.pitch.at
+  %counts.at = getelementptr %binding, ptr %binding, i64 0, i32 4
+  %counts = load i64, ptr %counts.at
+  %by.tile = mul i64 %tile, %tile.pitch
+  %by.image = mul i64 %image, %image.pitch
+  %by.count = mul i64 %many, %counts
+  %sum.0 = add i64 %base, %by.tile
+  %sum.1 = add i64 %sum.0, %by.image
+  %sum = add i64 %sum.1, %by.count
+  store i64 %sum, ptr %word
   %b.next = add i64 %b, 1
   br label %each.binding
 all.bound:
   call void @barrier(ptr %team, i64 %threads)
+  %base.step = load i64, ptr %segment
   br label %each.step
+
 each.step:
-  %at = phi i64 [ %at.image, %all.bound ], [ %at.next, %next.step ]
-  %s = phi i64 [ %step.first, %all.bound ], [ %s.next, %next.step ]
-  %step = getelementptr %step, ptr %steps, i64 %s
+  %at = phi i64 [ %p, %all.bound ], [ %at.next, %next.step ]
+  %s = phi i64 [ %s.first, %all.bound ], [ %s.next, %next.step ]
+  %number = add i64 %base.step, %s
+  %step = getelementptr %step, ptr %steps, i64 %number
   %kernel = load ptr, ptr %step
   %arguments.at = getelementptr %step, ptr %step, i64 0, i32 1
   %arguments = load ptr, ptr %arguments.at
   call void %kernel(ptr %arguments, i64 %thread, i64 %threads, ptr %scratch)
   %parity = and i64 %at, 1
-  %stop = getelementptr %team, ptr %team, i64 0, i32 8, i64 %parity
+  %stop = getelementptr %team, ptr %team, i64 0, i32 9, i64 %parity
   br i1 %first, label %look, label %meet
 look:                                   ; the first thread's clock counts
   %now = call i64 @llvm.readcyclecounter()
@@ -170,24 +228,36 @@ meet:
   %s.next = add i64 %s, 1
   %flag = load atomic i32, ptr %stop monotonic, align 4
   %stopped = icmp ne i32 %flag, 0
-  %finished = icmp eq i64 %at.next, %end
-  %leave = or i1 %stopped, %finished
-  br i1 %leave, label %done, label %next
-next:
+  %finished = icmp sge i64 %at.next, %end
+  %done = or i1 %stopped, %finished
+  br i1 %done, label %leave, label %more
+more:
   %image.done = icmp eq i64 %s.next, %count
-  br i1 %image.done, label %next.image, label %next.step
+  br i1 %image.done, label %next, label %next.step
 next.step:
   br label %each.step
-next.image:
-  %image.next = add i64 %image, 1
-  br label %each.image
-done:
-  ret i64 %at.next
+next:
+  br label %locate
+leave:
+  %reached = phi i64 [ %p, %locate ], [ %at.next, %meet ]
+  ret i64 %reached
 }
 
-; What the caller's thread does: post the job to the others, and take part in it.
-define i64 @lead(ptr %table, i64 %position, i64 %end, i64 %threads, ptr %team) nounwind {
+; What the caller's thread does: post a job to the others, and take part in it. One pointer is all that it is told, since
+; every argument of a call from Python takes its time.
+define i64 @lead(ptr %job) nounwind {
 entry:
+  %table = load ptr, ptr %job
+  %job.position = getelementptr %job, ptr %job, i64 0, i32 1
+  %position = load i64, ptr %job.position
+  %job.end = getelementptr %job, ptr %job, i64 0, i32 2
+  %end = load i64, ptr %job.end
+  %job.images = getelementptr %job, ptr %job, i64 0, i32 3
+  %images = load i64, ptr %job.images
+  %job.threads = getelementptr %job, ptr %job, i64 0, i32 4
+  %threads = load i64, ptr %job.threads
+  %job.team = getelementptr %job, ptr %job, i64 0, i32 5
+  %team = load ptr, ptr %job.team
   %alone = icmp eq i64 %threads, 1
   %own = alloca %team                   ; of one, without a worker
   br i1 %alone, label %take.part, label %post
@@ -198,7 +268,9 @@ post:
   store i64 %position, ptr %position.at
   %end.at = getelementptr %team, ptr %team, i64 0, i32 6
   store i64 %end, ptr %end.at
-  %threads.at = getelementptr %team, ptr %team, i64 0, i32 7
+  %images.at = getelementptr %team, ptr %team, i64 0, i32 7
+  store i64 %images, ptr %images.at
+  %threads.at = getelementptr %team, ptr %team, i64 0, i32 8
   store i64 %threads, ptr %threads.at
   %jobs = getelementptr %team, ptr %team, i64 0, i32 3
   %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
@@ -207,7 +279,7 @@ post:
   br i1 %none, label %done, label %take.part
 take.part:
   %which = phi ptr [ %own, %entry ], [ %team, %post ]
-  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 0, i64 %threads, ptr %which)
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 0, i64 %threads, ptr %which)
   br label %done
 done:
   %result = phi i64 [ %end, %post ], [ %reached, %take.part ]
@@ -222,7 +294,8 @@ entry:
   %table.at = getelementptr %team, ptr %team, i64 0, i32 4
   %position.at = getelementptr %team, ptr %team, i64 0, i32 5
   %end.at = getelementptr %team, ptr %team, i64 0, i32 6
-  %threads.at = getelementptr %team, ptr %team, i64 0, i32 7
+  %images.at = getelementptr %team, ptr %team, i64 0, i32 7
+  %threads.at = getelementptr %team, ptr %team, i64 0, i32 8
   br label %next
 next:
   %done = phi i32 [ 0, %entry ], [ %job, %take.part ]
@@ -234,8 +307,9 @@ next:
 take.part:
   %position = load i64, ptr %position.at
   %end = load i64, ptr %end.at
+  %images = load i64, ptr %images.at
   %threads = load i64, ptr %threads.at
-  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %thread, i64 %threads, ptr %team)
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
   br label %next
 leave:
   ret void

@@ -17,16 +17,16 @@ from .loader import Code
 _PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
 _FUTEX = {"x86_64": 202, "aarch64": 98}
 
-STEP_WORDS, BINDING_WORDS = 2, 3
+STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 2, 3, 5
+Job = ctypes.c_int64 * 6  # table, position, end, images, threads, team
 TEAM_BYTES = 320
 
 
 class Runner(NamedTuple):
-    """`lead(table, position, end, threads, team)` runs steps until `end` or until a tenth of a second is over, and
-    gives the position that it came to; `work(team, thread)` is what the team's other threads call. Addresses are
-    numbers."""
+    """`lead(job)` runs steps until the job's end or until a tenth of a second is over, and gives the position that it
+    came to; `work(team, thread)` is what the team's other threads call. Addresses are numbers."""
 
-    lead: Callable[[int, int, int, int, int], int]
+    lead: Callable[[int], int]
     work: Callable[[int, int], None]
 
 
@@ -44,7 +44,7 @@ define internal i64 @futex() nounwind {{ ret i64 {_FUTEX[machine]} }}
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
     code = Code(target.emit_object(llvm.parse_assembly(text)))
-    lead = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 5)(code.address("lead"))
+    lead = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("lead"))
     work = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2)(code.address("work"))
     lead.code = code  # type: ignore[attr-defined]  # lives as long as the function
     return Runner(lead, work)

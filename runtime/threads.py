@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from .abi import aligned
 from .errors import TargetError
-from .runner import TEAM_BYTES, runner
+from .runner import TEAM_BYTES, Job, runner
 
 VARIABLE = "CNNC_NUM_THREADS"
 MOST = 256
@@ -31,17 +33,24 @@ class Team:
         for worker in self._workers:
             worker.start()
 
-    def run(self, table: int, position: int, end: int) -> None:
-        """Positions `[position, end)` of a step table, in slices between which Python can look for signals."""
+    def run(self, job: ctypes.Array[ctypes.c_int64]) -> None:
+        """A job, in slices between which Python can look for signals."""
         with self.lock:
-            while position < end:
-                position = self._lead(table, position, end, self.threads, self._address)
+            job[5] = self._address
+            run_slices(self._lead, job)
 
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
-        self._lead(0, 0, 0, self.threads, self._address)
+        self._lead(ctypes.addressof(Job(0, 0, 0, 0, self.threads, self._address)))
         for worker in self._workers:
             worker.join()
+
+
+def run_slices(lead: Callable[[int], int], job: ctypes.Array[ctypes.c_int64]) -> None:
+    """Call native code until the job is done. After each slice Python looks for signals."""
+    address, end = ctypes.addressof(job), job[2]
+    while (position := lead(address)) < end:
+        job[1] = position
 
 
 _teams: dict[int, Team] = {}

@@ -8,27 +8,30 @@ from ...runtime import abi
 from ..ir.graph import Value
 from .memory import Arena, plan_arena
 from .module import object_of
-from .program import Address, Constant, Program, Word
+from .program import Address, Constant, Images, Program, Word
+from .segments import Batching, batching
 
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
     offsets, constants = _gather(program)
+    batches = batching(program)
     code = object_of(program.ir(), program.schedule.target)
-    return abi.Artifact(manifest(program, plan_arena(program), offsets), code, constants)
+    return abi.Artifact(manifest(program, batches, plan_arena(program, batches), offsets), code, constants)
 
 
-def manifest(program: Program, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
+def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
     """The program with offsets for addresses."""
     steps = tuple(
-        abi.StepEntry(step.kernel, tuple(_word(w, arena, constants) for w in step.words), step.node)
+        abi.StepEntry(step.kernel, tuple(_word(w, batches, arena, constants) for w in step.words), step.node)
         for step in program.steps
     )
     graph = program.graph
     return abi.Manifest(
         version=abi.VERSION,
         cpu=program.schedule.target.cpu,
-        batch_tile=1,
+        batch_tile=batches.tile,
+        segments=tuple(abi.Segment(s.count, s.each) for s in batches.segments),
         inputs=tuple(_port(value.name, value) for value in graph.inputs),
         outputs=tuple(_port(name, value) for name, value in graph.outputs.items()),
         arena_bytes=arena.bytes,
@@ -42,7 +45,7 @@ def _port(name: str, value: Value) -> abi.Port:
     return abi.Port(name, value.type.dtype, value.type.known)
 
 
-def _word(word: Word, arena: Arena, constants: dict[str, int]) -> abi.Word:
+def _word(word: Word, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Word:
     if isinstance(word, Constant):
         return abi.Word("constant", constants[word.name])
     if isinstance(word, Address):
@@ -50,7 +53,10 @@ def _word(word: Word, arena: Arena, constants: dict[str, int]) -> abi.Word:
         if buffer.port is not None:
             kind, index = buffer.port
             return abi.Word("input" if kind == "input" else "output", word.offset, index)
-        return abi.Word("arena", arena.offsets[buffer.storage] + buffer.origin + word.offset)
+        pitch = buffer.image_bytes if batches.images(buffer.storage) > 1 else 0
+        return abi.Word("arena", arena.offsets[buffer.storage] + buffer.origin + word.offset, pitch=pitch)
+    if isinstance(word, Images):
+        return abi.Word("images", 0)
     return abi.Word("number", word)
 
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -44,8 +46,14 @@ class Emitter:
         self.vector = f"<{self.lanes} x float>"
         self._lines: list[str] = []
         self._declared: dict[str, str] = {}
-        self._count = 0
+        self._numbers = count(1)
         self._block = "entry"
+
+    def narrow(self, lanes: int) -> Emitter:
+        """For the same function, registers of fewer lanes, cheaper where channels are few. It opens no blocks."""
+        twin = copy(self)
+        twin.lanes, twin.vector = lanes, f"<{lanes} x float>"
+        return twin
 
     # Functions
 
@@ -91,8 +99,7 @@ class Emitter:
         self._block = label
 
     def _name(self, stem: str = "v") -> str:
-        self._count += 1
-        return f"{stem}.{self._count}"
+        return f"{stem}.{next(self._numbers)}"
 
     def set(self, expression: str) -> str:
         """Name an instruction's result."""
@@ -213,6 +220,11 @@ class Emitter:
     def launder(self, pointer: str) -> str:
         """The same address as a stranger: LLVM may not merge loads across it (performance.md, finding 2)."""
         return self.set(f'call ptr asm "", "=r,0"(ptr {pointer})')
+
+    def prefetch(self, pointer: str) -> None:
+        """Have a cache line brought into the L2 cache; any address will do."""
+        self._declare("void", "llvm.prefetch.p0", ["ptr", "i32", "i32", "i32"])
+        self.do(f"call void @llvm.prefetch.p0(ptr {pointer}, i32 0, i32 2, i32 1)")
 
     def load_int(self, table: str, index: Int) -> str:
         """An entry of a table of `i64`."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...runtime.abi import ALIGNMENT
 from .program import Buffer, Program
+from .segments import Batching
 
 
 @dataclass(frozen=True)
@@ -18,40 +18,44 @@ class Arena:
     peak: int
 
 
-def plan_arena(program: Program) -> Arena:
+def plan_arena(program: Program, batches: Batching) -> Arena:
     """Greedy by size (Pisarchyk & Lee 2020, arXiv 2001.03288): the largest buffer first, each at the lowest offset
     where it overlaps no buffer that lives at the same time."""
-    lives = _lives(program)
+    lives = _lives(program, batches)
+
+    def room(buffer: Buffer) -> int:
+        return buffer.image_bytes * batches.images(buffer)
+
     offsets: dict[Buffer, int] = {}
-    for buffer in sorted(lives, key=lambda b: -b.bytes):
+    for buffer in sorted(lives, key=lambda b: -room(b)):
         first, last = lives[buffer]
         taken = sorted(
-            (offsets[other], offsets[other] + _room(other))
+            (offsets[other], offsets[other] + room(other))
             for other in offsets
             if lives[other][0] <= last and first <= lives[other][1]
         )
         at = 0
         for start, end in taken:
-            if at + _room(buffer) <= start:
+            if at + room(buffer) <= start:
                 break
             at = max(at, end)
         offsets[buffer] = at
-    total = max((offset + _room(buffer) for buffer, offset in offsets.items()), default=0)
+    total = max((offset + room(buffer) for buffer, offset in offsets.items()), default=0)
     moments = range(len(program.steps))
-    alive = [sum(_room(b) for b, (first, last) in lives.items() if first <= t <= last) for t in moments]
+    alive = [sum(room(b) for b, (first, last) in lives.items() if first <= t <= last) for t in moments]
     return Arena(offsets, total, max(alive, default=0))
 
 
-def _lives(program: Program) -> dict[Buffer, tuple[int, int]]:
-    """For each storage: the first and last step that touches it."""
+def _lives(program: Program, batches: Batching) -> dict[Buffer, tuple[int, int]]:
+    """For each storage: the first and last step that touches it. What has a place for each image lives through whole
+    segments, whose steps come again for the next image."""
     lives: dict[Buffer, tuple[int, int]] = {}
     for number, step in enumerate(program.steps):
+        segment = batches.segment_of(number)
         for buffer in (*step.reads, *step.writes):
             if buffer.port is None:
                 storage = buffer.storage
-                lives[storage] = (lives.get(storage, (number, number))[0], number)
+                kept = batches.images(storage) > 1
+                first, last = (segment.first, segment.first + segment.count - 1) if kept else (number, number)
+                lives[storage] = (lives.get(storage, (first, first))[0], last)
     return lives
-
-
-def _room(buffer: Buffer) -> int:
-    return -(-buffer.bytes // ALIGNMENT) * ALIGNMENT

@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from ...runtime.abi import ALIGNMENT
 from ...runtime.errors import InternalError
 from ..diagnostics import Span
 from ..ir.graph import Graph, Node, Value
@@ -85,6 +86,11 @@ class Buffer:
         return self.root or self
 
     @property
+    def image_bytes(self) -> int:
+        """Bytes from image to image where the storage has a place for each, whole cache lines."""
+        return -(-self.storage.bytes // ALIGNMENT) * ALIGNMENT
+
+    @property
     def is_solid(self) -> bool:
         """Rows follow one another without a gap."""
         return not any(self.layout.rim)
@@ -105,12 +111,18 @@ class Constant:
     name: str
 
 
-Word: TypeAlias = int | Address | Constant
+@dataclass(frozen=True)
+class Images:
+    """How many images a step that runs once for a tile has to do."""
+
+
+Word: TypeAlias = int | Address | Constant | Images
 
 
 @dataclass(frozen=True)
 class Step:
-    """One kernel on some buffers. It can be cut into any number of parts, each with `scratch` bytes of its own."""
+    """One kernel on some buffers. It can be cut into any number of parts, each with `scratch` bytes of its own. It runs
+    for each image, or `once` for all images of a tile, whose addresses are then those of the first."""
 
     kernel: str
     words: tuple[Word, ...]
@@ -119,6 +131,7 @@ class Step:
     node: str
     spans: tuple[Span, ...] = ()
     scratch: int = 0
+    once: bool = False
 
 
 @dataclass
@@ -218,6 +231,7 @@ class Planner:
         reads: Sequence[Buffer],
         writes: Sequence[Buffer],
         scratch: int = 0,
+        once: bool = False,
     ) -> None:
         """Add a step; `words` are the kernel's arguments by name, no more and no less."""
         wanted = [name.lstrip("@") for name in kernel.arguments]
@@ -228,7 +242,7 @@ class Planner:
         node = self._node.name if self._node else "input"
         spans = self._node.spans if self._node else ()
         ordered = tuple(words[name] for name in wanted)
-        self.program.steps.append(Step(symbol, ordered, tuple(reads), tuple(writes), node, spans, scratch=scratch))
+        self.program.steps.append(Step(symbol, ordered, tuple(reads), tuple(writes), node, spans, scratch, once))
 
     def _zero_rim(self, buffer: Buffer) -> None:
         top, left, bottom, right = buffer.layout.rim

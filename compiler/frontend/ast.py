@@ -5,7 +5,8 @@ Every node knows the characters `[start, end)` it was written with; the file's `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
 from ..diagnostics import Source
@@ -244,3 +245,15 @@ class File:
     source: Source
     declarations: tuple[Declaration, ...]
     lost: tuple[Fragment, ...] = ()
+
+
+def walk(node: Node, but: tuple[type[Node], ...] = ()) -> Iterator[Node]:
+    """A node and everything in it, in source order; nodes of the kinds in `but` are left out."""
+    waiting: list[object] = [node]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, tuple):
+            waiting.extend(reversed(here))
+        elif isinstance(here, Node) and not isinstance(here, but):
+            yield here
+            waiting.extend(getattr(here, f.name) for f in reversed(fields(here)))

@@ -33,8 +33,8 @@ class BlockValue(Parametric):
         return self.block.name.text
 
     def call(self, given: Sequence[Given], node: ast.Node, scope: Scope) -> BlockStage:
-        names = bind_parameters(self.block, self.module, given, node, scope)
-        return BlockStage(self, names, tuple(given), scope.span(node))
+        inner = bind_parameters(self.block, self.module, given, node, scope)
+        return BlockStage(self, inner, tuple(given), scope.span(node))
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +50,8 @@ class ModelValue:
 
 def bind_parameters(
     declared: ast.Block | ast.Model, module: Module, given: Sequence[Given], node: ast.Node, scope: Scope
-) -> dict[str, Any]:
-    """The values of the parameters; defaults are evaluated in the callee's file and read parameters to their left."""
+) -> Scope:
+    """The parameters as names; defaults are evaluated in the callee's file and read parameters to their left."""
     name = declared.name.text
     parameters = declared.parameters
     names = [parameter.name.text for parameter in parameters]
@@ -61,10 +61,13 @@ def bind_parameters(
     for parameter in parameters:
         word = parameter.name
         if word.text in arguments:
-            inner.names[word.text] = arguments[word.text].value
+            argument = arguments[word.text]
+            inner.names[word.text] = argument.value
+            inner.origins[word.text] = scope.origin(argument.node)
         elif parameter.default is not None:
             inner.names[word.text] = evaluate(parameter.default, inner)
-    return inner.names
+        inner.bound[word.text] = inner.span(word)
+    return inner
 
 
 def signature_of(declared: ast.Block | ast.Model, module: Module) -> str:
@@ -82,7 +85,7 @@ class BlockStage(Stage):
     """A block with its parameters. Its body runs at each application, in a weight scope of its own."""
 
     block: BlockValue
-    names: dict[str, Any]
+    parameters: Scope
     given: tuple[Given, ...]
     span: Span = field(repr=False)
 
@@ -104,8 +107,8 @@ class BlockStage(Stage):
         block = self.block.block
         if self.block.module.damaged(block.body, "input", "output") or not has_input(block.body):
             return UNKNOWN
-        scope = Scope(self.block.module, inner, dict(self.names))
-        scope.bound.update({p.name.text: scope.span(p.name) for p in block.parameters})
+        self.block.module.elaborated.add(block)
+        scope = self.parameters.copy(inner)
         result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
         if isinstance(result, Unknown):
             return UNKNOWN

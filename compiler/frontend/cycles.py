@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 from . import ast
+from .types import letters
 
 
 def find_cycles(file: ast.File) -> Iterator[tuple[ast.Declaration, list[str]]]:
@@ -33,35 +33,28 @@ def find_cycles(file: ast.File) -> Iterator[tuple[ast.Declaration, list[str]]]:
 
 
 def _free_names(declaration: ast.Declaration) -> list[str]:
-    """The names of the file that a declaration's text reads, each once, in order."""
-    own = set(_bound_names(declaration))
-    return [name for name in dict.fromkeys(_names(declaration)) if name not in own]
-
-
-def _names(node: ast.Node) -> Iterator[str]:
-    return (part.id for part in walk(node) if isinstance(part, ast.Name))
-
-
-def _bound_names(declaration: ast.Declaration) -> Iterator[str]:
-    for part in walk(declaration):
+    """The names of the file that a declaration's text reads, each once, in order. Sections apply no blocks."""
+    events: list[tuple[int, bool, str]] = []  # where, whether it is read there (or bound), the name
+    sizes: set[ast.Node] = set()
+    for part in ast.walk(declaration, but=(ast.Section,)):
         match part:
+            case ast.TypeNote(sizes=written):
+                sizes.update(name for size in written for name in letters(size))
+            case ast.Name(id=name):
+                events.append((part.start, part not in sizes, name))
             case ast.Parameter(name=word) | ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
-                yield word.text
+                events.append((part.end, False, word.text))
             case ast.Output(name=word, value=value) if value is not None:
-                yield word.text
+                events.append((part.end, False, word.text))
             case ast.Binding(names=words):
-                yield from (word.text for word in words)
+                events.extend((part.end, False, word.text) for word in words)
             case ast.Named(name=word, quoted=False):
-                yield word.text
-
-
-def walk(node: ast.Node) -> Iterator[ast.Node]:
-    """A node and everything in it, in source order."""
-    waiting: list[object] = [node]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, tuple):
-            waiting.extend(reversed(here))
-        elif isinstance(here, ast.Node):
-            yield here
-            waiting.extend(getattr(here, f.name) for f in reversed(dataclasses.fields(here)))
+                events.append((part.end, False, word.text))
+    own: set[str] = set()
+    free: dict[str, None] = {}
+    for _, read, name in sorted(events):
+        if not read:
+            own.add(name)
+        elif name not in own:
+            free[name] = None
+    return list(free)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
 from ..ir.kinds import show
-from ..ir.operator import REGISTRY, Operator, bind, signature
+from ..ir.operator import REGISTRY, Operator, Signed, bind, signature
 from ..ir.types import Dim, Undecided
 from . import ast
-from .arguments import Given, Misfit, match
+from .arguments import Given, match
 from .functions import REPEAT, Function
 from .nested import Group, Items
 from .numbers import calculate, compare, is_number, negated
-from .report import UNKNOWN, Failure, Silenced
+from .report import SOME_TENSOR, UNKNOWN, Failure, Silenced, SomeTensor
 from .scope import MISSING, Module, Scope, suggestion
 from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
-from .tensors import Tensor, is_tensors, leaves
+from .tensors import Tensor, is_tensor, is_tensors, leaves
 from .values import Callee, describe, is_operator
 
 SIZES = {"channels": 1, "height": 2, "width": 3}
@@ -42,12 +43,8 @@ def evaluate(e: ast.Expression, scope: Scope) -> Any:
 
 def attempt(e: ast.Expression, scope: Scope) -> Any:
     """The value of a part whose siblings are worth checking even if it fails: then it is `UNKNOWN`."""
-    try:
+    with scope.going_on():
         return RULES[type(e)](e, scope)
-    except Failure as failure:
-        scope.report(failure)
-    except Silenced:
-        pass
     return UNKNOWN
 
 
@@ -61,7 +58,24 @@ def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
 
 
 def as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
-    """What stands beside an arrow as a stage: block values are called, lists fan out, tuples run side by side."""
+    """What stands beside an arrow as a stage: block values are called, lists fan out, tuples run side by side.
+
+    For a parameter that cannot be one, its argument is to blame.
+    """
+    origin = scope.origins.get(node.id) if isinstance(node, ast.Name) else None
+    if origin is None:
+        return _as_stage(value, node, scope)
+    try:
+        return _as_stage(value, node, scope)
+    except Failure as failure:
+        here, found = scope.span(node), failure.diagnostic
+        if found.span != here:
+            raise
+        notes = (f"it is applied as `{here.text}` at {here}", *found.notes)
+        raise Failure(replace(found, span=origin, notes=notes)) from None
+
+
+def _as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
     if isinstance(value, Stage):
         return value
     if is_operator(value):
@@ -78,9 +92,32 @@ def as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
     raise scope.fail("E0209", f"wanted a stage, got {describe(value)}", node, help=help)
 
 
+def every(parts: Sequence[ast.Expression], scope: Scope) -> list[Any]:
+    """The values of parts, each of them checked; raises `Silenced` if one failed."""
+    values = [attempt(part, scope) for part in parts]
+    if UNKNOWN in values:
+        raise Silenced
+    return values
+
+
 def condition_of(e: ast.Conditional, scope: Scope) -> ast.Expression:
     """The branch that a conditional takes."""
-    return e.then if truth(e.condition, scope) else e.otherwise
+    try:
+        return e.then if truth(e.condition, scope) else e.otherwise
+    except Silenced:
+        survey((e.then, e.otherwise), scope)
+        raise
+
+
+def survey(parts: Sequence[ast.Expression], scope: Scope) -> None:
+    """Check what is evaluated only if an unknown value says so, in a body that nothing applies."""
+    if scope.unapplied:
+        perhaps = scope.doubting()
+        for part in parts:
+            for inner in ast.walk(part):
+                if isinstance(inner, ast.Named) and not inner.quoted:
+                    perhaps.bind(inner.name, UNKNOWN)
+            attempt(part, perhaps)
 
 
 def truth(e: ast.Expression, scope: Scope) -> bool:
@@ -102,9 +139,7 @@ def _constant(e: ast.Constant, scope: Scope) -> Any:
 
 
 def _list(e: ast.List, scope: Scope) -> Any:
-    items = [attempt(item, scope) for item in e.items]
-    if UNKNOWN in items:
-        raise Silenced
+    items = every(e.items, scope)
     if any(is_tensors(item) for item in items):
         raise scope.fail("E0220", "a list of tensors", e, help="tensors go in a tuple: (a, b)")
     try:
@@ -114,9 +149,7 @@ def _list(e: ast.List, scope: Scope) -> Any:
 
 
 def _tuple(e: ast.Tuple, scope: Scope) -> Any:
-    items = [attempt(item, scope) for item in e.items]
-    if UNKNOWN in items:
-        raise Silenced
+    items = every(e.items, scope)
     tensors = [is_tensors(item) for item in items]
     if any(tensors) and not all(tensors):
         stranger = tensors.index(False)
@@ -138,21 +171,23 @@ def _attribute(e: ast.Attribute, scope: Scope) -> Any:
         if value is UNKNOWN:
             raise Silenced
         return value
-    if not isinstance(of, Tensor):
+    if not is_tensor(of):
         raise scope.fail(
             "E0201", f"{describe(of)} has no `.{name}`", e.name, help="index it first: t[0]" if is_tensors(of) else ""
         )
+    if name != "shape" and name not in SIZES:
+        raise scope.fail("E0201", f"a tensor has no `.{name}`", e.name, help="it has channels, height, width and shape")
+    if isinstance(of, SomeTensor):
+        raise Silenced
     if name == "shape":
         return Items(of.type.shape)
-    if name not in SIZES:
-        raise scope.fail("E0201", f"a tensor has no `.{name}`", e.name, help="it has channels, height, width and shape")
     if SIZES[name] >= of.type.rank:
         raise scope.fail("E0307", f"{of.type} has no {name}", e.name)
     return of.type.shape[SIZES[name]]
 
 
 def _index(e: ast.Index, scope: Scope) -> Any:
-    of, at = evaluate(e.of, scope), evaluate(e.at, scope)
+    of, at = every((e.of, e.at), scope)
     if not isinstance(of, list | tuple):
         help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
         if isinstance(of, Stage):
@@ -197,31 +232,47 @@ def matched(
     shown: str,
     node: ast.Node,
     scope: Scope,
+    accept: Callable[[str, Any], object] = lambda name, value: None,
 ) -> dict[str, Given]:
-    """The arguments by parameter; raises `Failure` where they do not fit, `Silenced` where one is unknown."""
-    try:
-        arguments = match(callee, names, needed, given, shown)
-    except Misfit as misfit:
-        raise scope.failure(misfit.refusal, misfit.node or node) from None
+    """The arguments by parameter. All that do not fit or that `accept` refuses are reported, the last is raised.
+
+    Raises `Silenced` where one is unknown.
+    """
+    arguments, misfits = match(callee, names, needed, given, shown)
+    failures = [scope.failure(misfit.refusal, misfit.node or node) for misfit in misfits]
+    for name, argument in arguments.items():
+        if argument.value is not UNKNOWN:
+            try:
+                accept(name, argument.value)
+            except Refusal as refusal:
+                told = refusal.labelled(f"`{name}` of `{callee}`")
+                failures.append(scope.failure(told, argument.node))
+    for failure in failures[:-1]:
+        scope.report(failure)
+    if failures:
+        raise failures[-1]
     if any(argument.value is UNKNOWN for argument in given):
         raise Silenced
     return arguments
 
 
-def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
-    """An operator with these arguments; raises `Failure` for those that do not fit."""
+def accepted(record: Signed, given: Sequence[Given], node: ast.Node, scope: Scope) -> dict[str, Any]:
+    """The arguments that a record is given; raises `Failure` for those that do not fit."""
     specs = {spec.name: spec for spec in record.attrs if spec.name not in ("left", "right")}
     needed = [name for name, spec in specs.items() if spec.required]
-    arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope)
-    for name, argument in arguments.items():
-        try:
-            specs[name].accept(argument.value)
-        except Refusal as refusal:
-            label = refusal.label or f"`{name}` of `{record.name}`"
-            told = Refusal(refusal.code, refusal.message, label=label, help=refusal.help, notes=refusal.notes)
-            raise scope.failure(told, argument.node) from None
+
+    def accept(name: str, value: Any) -> object:
+        return specs[name].accept(value)
+
+    arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope, accept)
+    return {name: argument.value for name, argument in arguments.items()}
+
+
+def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
+    """An operator with these arguments; raises `Failure` for those that do not fit."""
+    arguments = accepted(record, given, node, scope)
     try:
-        return OperatorStage(bind(record, {name: a.value for name, a in arguments.items()}), scope.span(node))
+        return OperatorStage(bind(record, arguments), scope.span(node))
     except Refusal as refusal:
         raise scope.failure(refusal, node) from None
 
@@ -268,6 +319,8 @@ def _unary(e: ast.Unary, scope: Scope) -> Any:
     if e.operator == "not":
         return not truth(e.operand, scope)
     value = evaluate(e.operand, scope)
+    if isinstance(value, SomeTensor):
+        return value
     if isinstance(value, Tensor):
         return _applied("scale", {"k": -1.0}, value, e, scope)
     try:
@@ -280,13 +333,21 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
     if e.rest[0][0] in ("and", "or"):
         stops = e.rest[0][0] == "or"
         parts = (e.first, *[part for _, part in e.rest])
-        for part in parts:
-            if truth(part, scope) is stops:
-                return stops
+        for k, part in enumerate(parts):
+            try:
+                if truth(part, scope) is stops:
+                    return stops
+            except Silenced:
+                survey(parts[k + 1 :], scope)
+                raise
         return not stops
-    value = evaluate(e.first, scope)
+    value = attempt(e.first, scope)
     for operator, part in e.rest:
-        value = _binary(operator, value, evaluate(part, scope), ast.Node(e.start, part.end), scope)
+        other = attempt(part, scope)
+        failed = value is UNKNOWN or other is UNKNOWN
+        value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), scope)
+    if value is UNKNOWN:
+        raise Silenced
     return value
 
 
@@ -294,7 +355,7 @@ TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
 def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
-    if not (isinstance(a, Tensor) or isinstance(b, Tensor)):
+    if not (is_tensor(a) or is_tensor(b)):
         try:
             return calculate(operator, a, b)
         except Refusal as refusal:
@@ -303,15 +364,19 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
             raise unanswered(undecided, node, scope) from None
     if operator not in TENSOR_ARITHMETIC:
         raise scope.fail("E0324", f"tensors have no `{operator}`", node, help="they have + - * /")
-    number = b if isinstance(a, Tensor) else a
+    number = b if is_tensor(a) else a
     if isinstance(number, Dim):
         raise unanswered(Undecided(f"the value of {number}"), node, scope)
+    if is_tensor(number) and (isinstance(a, SomeTensor) or isinstance(b, SomeTensor)):
+        return SOME_TENSOR
     if isinstance(number, Tensor):
         return _applied(TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
     if not is_number(number):
         raise scope.fail("E0303", f"tensor arithmetic wants a tensor or a number, got {describe(number)}", node)
     if operator == "/" and number is b and number == 0:
         raise scope.fail("E0313", "a tensor divided by zero", node)
+    if isinstance(a, SomeTensor) or isinstance(b, SomeTensor):
+        return SOME_TENSOR
     side = "left" if number is a and operator in "-/" else "right"
     tensor = b if number is a else a
     return _applied(TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)
@@ -326,7 +391,7 @@ def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, 
 
 
 def _compare(e: ast.Compare, scope: Scope) -> bool:
-    left, right = evaluate(e.left, scope), evaluate(e.right, scope)
+    left, right = every((e.left, e.right), scope)
     try:
         return compare(e.operator, left, right)
     except Refusal as refusal:

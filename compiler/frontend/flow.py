@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Refusal
 from . import ast, expressions
 from .expressions import as_stage, condition_of, evaluate
 from .place import Place
-from .report import UNKNOWN, Failure, Silenced, Unknown
+from .report import SOME_TENSOR, UNKNOWN, Silenced, Unknown
 from .scope import Scope
-from .stages import FanOut, NamedStage, Parallel, Sequence, Share, Stage, gather, parallel_parts
-from .tensors import Tensor, Tensors, is_tensors
+from .stages import FanOut, NamedStage, OperatorStage, Parallel, Sequence, Share, Stage, gather, parallel_parts
+from .tensors import Tensor, Tensors, is_tensors, leaves
 from .values import describe
 
 
@@ -37,7 +39,15 @@ def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unk
         case ast.Named():
             return _named(e, x, scope)
     stage = as_stage(evaluate(e, scope), e, scope)
-    return UNKNOWN if isinstance(x, Unknown) else stage.apply(x, scope.home)
+    return _applied(stage, x, scope.home)
+
+
+def _applied(stage: Stage, x: Tensors | Unknown, place: Place, name: str | None = None) -> Tensors | Unknown:
+    """What a stage makes of tensors. Of unknown ones all that is known is that an operator makes one."""
+    if not isinstance(x, Unknown) and all(isinstance(part, Tensor) for part in leaves(x)):
+        return stage.apply(x, place, name)
+    one = x is not UNKNOWN and isinstance(stage, OperatorStage) and stage.op.outputs == 1
+    return SOME_TENSOR if one else UNKNOWN
 
 
 def _through(steps: tuple[ast.Expression, ...], x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
@@ -48,12 +58,8 @@ def _through(steps: tuple[ast.Expression, ...], x: Tensors | Unknown, scope: Sco
 
 def _attempt(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
     """One step; if it fails, those after it are still checked."""
-    try:
+    with scope.going_on():
         return flow(e, x, scope)
-    except Failure as failure:
-        scope.report(failure)
-    except Silenced:
-        pass
     return UNKNOWN
 
 
@@ -61,7 +67,18 @@ def _parts(e: ast.Tuple, x: Tensors, scope: Scope) -> tuple[Tensors, ...]:
     return parallel_parts(x, len(e.items), scope.home, scope.span(e))
 
 
+WEIGHTS = re.compile(r"[^\s.]+(\.[^\s.]+)*")
+
+
+def _want_name(e: ast.Named, scope: Scope) -> None:
+    """Refuse a string that cannot name weights."""
+    if not (WEIGHTS.fullmatch(e.name.text) and e.name.text.isprintable()):
+        help = 'it is one name or several with dots between, as "layer1.0"'
+        raise scope.fail("E0225", f'"{e.name.text}" is no name for weights', e.name, help=help)
+
+
 def _named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
+    _want_name(e, scope)
     result: Tensors | Unknown = UNKNOWN
     try:
         result = _apply_named(e, x, scope)
@@ -69,9 +86,7 @@ def _named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknow
         raise scope.failure(refusal, e.name) from None
     finally:
         if not e.quoted:
-            scope.bind(
-                e.name, UNKNOWN if isinstance(result, Unknown) else called(result, e.name.text, scope.home, True)
-            )
+            scope.bind(e.name, result if isinstance(result, Unknown) else called(result, e.name.text, scope.home, True))
     return result
 
 
@@ -80,11 +95,12 @@ def _apply_named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | 
     while isinstance(inner, ast.Conditional):
         inner = condition_of(inner, scope)
     if isinstance(inner, ast.Pipe | ast.List | ast.Tuple | ast.Named):
+        if scope.perhaps:
+            return flow(inner, x, scope)
         return flow(inner, x, scope.within(place.inside(place.take(place.chosen(e.name.text)))))
     stage = as_stage(evaluate(inner, scope), inner, scope)
-    if isinstance(x, Unknown):
-        return UNKNOWN
-    return stage.apply(x, place, None if isinstance(stage, Share) else place.chosen(e.name.text))
+    unnamed = isinstance(stage, Share) or isinstance(x, Unknown)
+    return _applied(stage, x, place, None if unnamed else place.chosen(e.name.text))
 
 
 def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensors:
@@ -101,26 +117,20 @@ def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensor
 
 def _pipe(e: ast.Pipe, scope: Scope) -> Any:
     first, *rest = e.steps
-    try:
+    head: Any = UNKNOWN
+    with scope.going_on():
         head = _head(first, scope)
-    except Failure as failure:
-        scope.report(failure)
-        head = UNKNOWN
-    except Silenced:
-        head = UNKNOWN
+    if head is UNKNOWN and scope.unapplied:
+        scope = replace(scope, perhaps=True)  # it may be a stage, and then `as` names weights only
     if is_tensors(head) or (head is UNKNOWN and scope.place is not None):
         result = _through(tuple(rest), head, scope)
-        if isinstance(result, Unknown):
+        if result is UNKNOWN:
             raise Silenced
         return result
     stages = [] if head is UNKNOWN else [as_stage(head, first, scope)]
     for step in rest:
-        try:
+        with scope.going_on():
             stages.append(stage_of(step, scope))
-        except Failure as failure:
-            scope.report(failure)
-        except Silenced:
-            pass
     if len(stages) < len(e.steps):
         raise Silenced
     return Sequence(tuple(stages))
@@ -152,6 +162,7 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
 
 
 def _as(e: ast.Named, scope: Scope) -> Stage:
+    _want_name(e, scope)
     value = stage_of(e.stage, scope) if isinstance(e.stage, ast.List | ast.Tuple) else evaluate(e.stage, scope)
     if is_tensors(value):
         raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")

@@ -33,7 +33,7 @@ from functools import cache
 from itertools import pairwise, takewhile
 from typing import Any, Literal
 
-from lark import Lark, Token, Transformer, v_args
+from lark import Token, Transformer, v_args
 
 from ...runtime.errors import InternalError
 from ..diagnostics import Source
@@ -61,10 +61,7 @@ def format(source: Source) -> str:
 @cache
 def _parser() -> Parser:
     """The parser of `parse`, which here gives documents and leaves no token out."""
-    lark = Lark.open_from_package(
-        "cnnc.grammar", "cnn.lark", parser="lalr", transformer=_Layout(), start="file", keep_all_tokens=True
-    )
-    return Parser(lark)
+    return Parser(_Layout(), ["file"], keep_all_tokens=True)
 
 
 def _words(text: str) -> list[str]:

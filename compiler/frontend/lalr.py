@@ -8,13 +8,13 @@ once and remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lark import Lark, Token
+from lark import Lark, Token, Transformer
 from lark.grammar import Rule
-from lark.lexer import TerminalDef
+from lark.lexer import Lexer, TerminalDef
 from lark.parse_tree_builder import ExpandSingleChild
 from lark.parsers.lalr_analysis import Shift
 
@@ -45,10 +45,29 @@ class _Reduction:
     single: bool
 
 
-class Parser:
-    """What Lark made of a grammar, its transformer included."""
+class _Ours(Lexer):
+    """Lark makes this one in place of a lexer for each state, which nobody would use."""
 
-    def __init__(self, lark: Lark):
+    def __init__(self, conf: object):
+        pass
+
+    def lex(self, lexer_state: object, parser_state: object) -> Iterator[Token]:
+        raise NotImplementedError
+
+
+class Parser:
+    """The language, read by what `transformer` does for each rule."""
+
+    def __init__(self, transformer: Transformer, start: list[str], keep_all_tokens: bool = False):
+        lark = Lark.open_from_package(
+            "cnnc.grammar",
+            "cnn.lark",
+            parser="lalr",
+            lexer=_Ours,
+            transformer=transformer,
+            start=start,
+            keep_all_tokens=keep_all_tokens,
+        )
         machine = lark.parser.parser.parser  # type: ignore[attr-defined]
         table, callbacks = machine.parse_table, machine.callbacks
         self._starts: Mapping[str, int] = table.start_states

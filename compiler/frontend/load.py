@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Source, model_error
@@ -22,9 +22,11 @@ from .recursion import room
 from .report import Failure, Report, Silenced
 from .sources import check_source, read_source
 from .tensors import Tensor
+from .unapplied import check_unapplied
 
 Settings = Mapping[str, object]
 Sizes = Mapping[str, int]
+Result = TypeVar("Result")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -136,9 +138,14 @@ def _graph(done: Elaborated, run: Run) -> Graph | None:
 
 def _elaborate(module: FileModule, name: str | None, settings: Settings, run: Run) -> Elaborated | None:
     """A model's elaboration; None, with the reason in the report, if there is no body to elaborate."""
+    return _within_reason(module, lambda: elaborate(choose(module, name), settings, run))
+
+
+def _within_reason(module: FileModule, work: Callable[[], Result]) -> Result | None:
+    """The result, or None, with the reason in the report, where there is none."""
     try:
         with room():
-            return elaborate(choose(module, name), settings, run)
+            return work()
     except Failure as failure:
         module.report.add(failure.diagnostic)
     except Silenced:
@@ -156,6 +163,7 @@ def _check(module: FileModule, name: str | None, settings: Settings, sizes: Size
             _graph(done, run)
     if name is None:
         warn_unused_declarations(module)
+        _within_reason(module, lambda: check_unapplied(module))
     return module.report.of("error", "warning", "note")
 
 

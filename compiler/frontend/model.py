@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..diagnostics import Diagnostic, Source
+from ..diagnostics import Diagnostic, Refusal, Source
 from ..ir.types import BATCH
 from . import ast, types
 from .arguments import Given
 from .blocks import ModelValue, bind_parameters, warn_unused
 from .build import Fault
-from .cycles import walk
 from .expressions import evaluate
 from .lalr import Unexpected
 from .nested import Group, Items
 from .parse import expression
-from .place import Place, Run
+from .place import Place, Run, want_possible
 from .program import FileModule
 from .report import Failure, Silenced
 from .scope import Module, Scope, suggestion
@@ -46,7 +45,8 @@ def models_to_check(module: FileModule) -> list[ast.Model]:
 
 def models_to_choose(module: FileModule) -> list[ModelValue]:
     """The models that no other model of the file uses."""
-    used = {part.id for model in module.models() for part in walk(model) if isinstance(part, ast.Name)}
+    made = [model for model in module.models() if not isinstance(model.body, ast.Body)]
+    used = {part.id for model in made for part in ast.walk(model.body) if isinstance(part, ast.Name)}
     return [ModelValue(model, module) for model in module.models() if model.name.text not in used]
 
 
@@ -72,46 +72,58 @@ def choose(module: FileModule, name: str | None) -> ModelValue:
 
 def elaborate(value: ModelValue, settings: Mapping[str, object], run: Run) -> Elaborated:
     """Run a model's body; raises `Failure` or `Silenced` where it has none to run."""
-    name = value.model.name.text
-    value, names = _bound(value, settings)
+    name, named = value.model.name.text, value
+    place = Place(run, title=name)
+    value, parameters = _bound(value, settings, place)
     body = value.model.body
     assert isinstance(body, ast.Body)
-    scope = Scope(value.module, Place(run, title=name), names)
-    scope.bound.update({p.name.text: scope.span(p.name) for p in value.model.parameters})
+    value.module.elaborated.add(value.model)
+    scope = parameters.copy(parameters.home)
 
     def enter(s: ast.Input, scope: Scope) -> Any:
         if s.type is None:
             raise scope.fail(
                 "E0316", f"the input `{s.name.text}` of a model needs a type", s, help="as f32[N, 3, 224, 224]"
             )
-        return run.add_input(s.name.text, types.input_type(s.type, scope), scope.span(s))
+        type = types.input_type(s.type, scope)
+        try:
+            want_possible(f"the input `{s.name.text}` is", type)
+        except Refusal as refusal:
+            raise scope.failure(refusal, s.type) from None
+        return run.add_input(s.name.text, type, scope.span(s))
 
     outputs = run_body(body, scope, enter)
     read = check_sections(body, scope)
     warn_unused(body, scope, read)
-    _refuse_strange_sizes(name, run, scope, value.model.name)
+    _refuse_strange_sizes(name, run, scope, named)
     return Elaborated(name, body, run, outputs)
 
 
-def _bound(value: ModelValue, settings: Mapping[str, object]) -> tuple[ModelValue, dict[str, Any]]:
+def _bound(value: ModelValue, settings: Mapping[str, object], place: Place) -> tuple[ModelValue, Scope]:
     """The model whose braces run, and its parameters: settings win over what `model A = B(…)` says."""
-    given = [Given(name, _setting(name, text, value), value.model.name) for name, text in settings.items()]
+    scope, node = Scope(value.module, place), value.model.name
+    given = [Given(name, _setting(name, text, value), node) for name, text in settings.items()]
     while True:
-        scope = Scope(value.module)
-        own = {p.name.text for p in value.model.parameters}
-        mine = given if isinstance(value.model.body, ast.Body) else [g for g in given if g.name in own]
-        names = bind_parameters(value.model, value.module, mine, value.model.name, scope)
-        e = value.model.body
-        if isinstance(e, ast.Body):
-            return value, names
-        scope.names.update(names)
-        callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
-        target = evaluate(callee, scope)
-        if not isinstance(target, ModelValue):
-            raise scope.fail("E0221", f"a model is braces or another model, not {describe(target)}", callee)
-        order = [p.name.text for p in target.model.parameters]
+        e, own = value.model.body, {p.name.text for p in value.model.parameters}
+        mine = given if isinstance(e, ast.Body) else [g for g in given if g.name in own]
         rest = [g for g in given if g not in mine]
-        given, value = [*_replaced(arguments, order, rest, scope), *rest], target
+        parameters = bind_parameters(value.model, value.module, mine, node, scope)
+        if isinstance(e, ast.Body):
+            return value, parameters.within(place)
+        scope, node = parameters.within(place), e
+        target, arguments = target_of(e, scope)
+        order = [p.name.text for p in target.model.parameters]
+        given = [*_replaced(arguments, order, rest, scope), *(replace(g, node=e) for g in rest)]
+        value, place = target, Place(place.run, title=scope.span(e).text, above=place)
+
+
+def target_of(e: ast.Expression, scope: Scope) -> tuple[ModelValue, tuple[ast.Argument, ...]]:
+    """The model that `model A = B(…)` is made from, and what it is given."""
+    callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
+    target = evaluate(callee, scope)
+    if not isinstance(target, ModelValue):
+        raise scope.fail("E0221", f"a model is braces or another model, not {describe(target)}", callee)
+    return target, arguments
 
 
 def _replaced(
@@ -147,12 +159,13 @@ def _setting(name: str, value: object, model: ModelValue) -> Any:
     return value
 
 
-def _refuse_strange_sizes(name: str, run: Run, scope: Scope, node: ast.Node) -> None:
+def _refuse_strange_sizes(name: str, run: Run, scope: Scope, named: ModelValue) -> None:
     for letter in run.sizes:
         if letter not in scope.names and not run.free and not run.report.of("error"):
             letters = [n for n in scope.names if types.LETTER.match(n) and n != BATCH]
             help = f"it has {', '.join(letters)}" if letters else "all its sizes are numbers"
-            raise scope.fail("E0317", f"`{name}` has no size `{letter}`", node, help=help)
+            where = Scope(named.module)
+            raise where.fail("E0317", f"`{name}` has no size `{letter}`", named.model.name, help=help)
 
 
 def warn_unused_declarations(module: FileModule) -> None:

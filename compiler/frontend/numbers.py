@@ -102,7 +102,7 @@ def compare(operator: str, a: Any, b: Any) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Numbers by value, strings, bools, lists and tuples elementwise; anything with `none`."""
+    """Numbers by value, strings, bools, lists elementwise; anything with `none`."""
     if a is None or b is None:
         return a is b
     if is_number(a) and is_number(b):
@@ -110,9 +110,9 @@ def equal(a: Any, b: Any) -> bool:
         return a == b if isinstance(a, float) or isinstance(b, float) else same_size(a, b)
     if (isinstance(a, bool) and isinstance(b, bool)) or (isinstance(a, str) and isinstance(b, str)):
         return a == b
-    if (isinstance(a, list) and isinstance(b, list)) or (isinstance(a, tuple) and isinstance(b, tuple)):
+    if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
-    help = "numbers with numbers, strings with strings, bools with bools; anything with `none`"
+    help = "numbers with numbers, strings with strings, bools with bools, lists with lists; anything with `none`"
     raise Refusal("E0323", f"{told(a)} and {told(b)} cannot be compared", help=help)
 
 

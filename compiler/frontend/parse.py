@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from lark import Lark
-
 from ..diagnostics import Diagnostic, Source, model_error
 from . import ast
 from .build import Builder, Fault
@@ -15,21 +13,9 @@ from .recover import recover, without
 
 
 @cache
-def grammar() -> Lark:
-    """The grammar with the methods that build the syntax tree."""
-    return Lark.open_from_package(
-        "cnnc.grammar",
-        "cnn.lark",
-        parser="lalr",
-        transformer=Builder(),
-        start=["file", "_declaration", "header", "statement", "expression"],
-    )
-
-
-@cache
 def parser() -> Parser:
-    """The parser, made once."""
-    return Parser(grammar())
+    """The parser, made once. It builds the syntax tree as it goes."""
+    return Parser(Builder(), ["file", "_declaration", "header", "statement", "expression"])
 
 
 def parse(source: Source) -> ast.File:

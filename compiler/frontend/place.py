@@ -20,6 +20,18 @@ ELEMENTS = 2**31 - 1
 SHOWN = 8  # blocks that a message names on the way to where it is
 
 
+def want_possible(what: str, type: Type) -> None:
+    """Raises `Refusal` for a type with an empty axis or too many elements; `what` begins the message."""
+    elements = 1
+    for axis, size in enumerate(type.shape):
+        if isinstance(size, int):
+            if size < 1:
+                raise Refusal("E0312", f"{what} {type}, whose axis {axis} is empty")
+            elements *= size
+    if elements > ELEMENTS:
+        raise Refusal("E0330", f"{what} {type}: more than 2^31 - 1 elements for one image")
+
+
 class Run:
     """One model's elaboration. `free` lets size letters stay unbound (`cnnc check`); `sizes` binds them."""
 

@@ -13,9 +13,9 @@ from ..diagnostics import Diagnostic, Refusal, Source, Span
 from . import ast
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
-from .expressions import evaluate
+from .expressions import attempt
 from .parse import salvage
-from .report import UNKNOWN, Failure, Report, Silenced
+from .report import UNKNOWN, Report
 from .scope import MISSING, Module, Scope
 from .sources import read_source
 
@@ -45,16 +45,18 @@ class FileModule(Module):
 
     def lookup(self, name: str) -> Any:
         self.read.add(name)
+        self._evaluate(name)
+        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+
+    def evaluate_constants(self) -> None:
+        """Evaluate those that nothing has read so far."""
+        for name in list(self._consts):
+            self._evaluate(name)
+
+    def _evaluate(self, name: str) -> None:
         const = self._consts.pop(name, None)
         if const is not None:
-            self._values[name] = UNKNOWN
-            try:
-                self._values[name] = evaluate(const.value, Scope(self))
-            except Failure as failure:
-                self.report.add(failure.diagnostic)
-            except Silenced:
-                pass
-        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+            self._values[name] = attempt(const.value, Scope(self))
 
     def damaged(self, node: ast.Node, *kinds: str) -> bool:
         key = node.start, node.end, kinds
@@ -81,15 +83,21 @@ class FileModule(Module):
             case ast.Const():
                 self._consts.setdefault(name, declaration)
             case ast.Block():
-                self._values.setdefault(name, BlockValue(declaration, self))
-                self._want_output(declaration)
+                self._declare_body(declaration, BlockValue(declaration, self))
             case ast.Model():
-                self._values.setdefault(name, ModelValue(declaration, self))
-                self._want_output(declaration)
+                self._declare_body(declaration, ModelValue(declaration, self))
             case ast.Use():
                 self._values.setdefault(name, UNKNOWN)
 
-    def _want_output(self, declaration: ast.Block | ast.Model) -> None:
+    def _declare_body(self, declaration: ast.Block | ast.Model, value: BlockValue | ModelValue) -> None:
+        names = [parameter.name.text for parameter in declaration.parameters]
+        twice = [parameter.name for k, parameter in enumerate(declaration.parameters) if names[k] in names[:k]]
+        for word in twice:
+            self.report.add(Diagnostic("E0203", f"two parameters are called `{word.text}`", self.span(word)))
+        self._values.setdefault(declaration.name.text, UNKNOWN if twice else value)
+        self._want_form(declaration)
+
+    def _want_form(self, declaration: ast.Block | ast.Model) -> None:
         body, kind = declaration.body, type(declaration).__name__.lower()
         if isinstance(body, ast.Body):
             for wanted in (ast.Input, ast.Output):
@@ -97,6 +105,10 @@ class FileModule(Module):
                 if not any(isinstance(s, wanted) for s in body.statements) and not self.damaged(body):
                     message = f"the {kind} `{declaration.name.text}` has no {word}"
                     self.report.add(Diagnostic("E0210", message, self.span(declaration.name)))
+            for section in body.statements if kind == "block" else ():
+                if isinstance(section, ast.Section):
+                    message, help = f"a block holds no `{section.kind.text}`", "sections stand in models"
+                    self.report.add(Diagnostic("E0214", message, self.span(section.kind), help=help))
 
     def _refuse_cycle(self, declaration: ast.Declaration, way: list[str]) -> None:
         const = isinstance(declaration, ast.Const)

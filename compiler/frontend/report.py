@@ -27,6 +27,16 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+class SomeTensor(Unknown):
+    """A tensor of which nothing is known: what a block that nothing applies is given."""
+
+    def __str__(self) -> str:
+        return "a tensor"
+
+
+SOME_TENSOR = SomeTensor()
+
+
 UNUSED = ("W0201", "W0202")
 
 

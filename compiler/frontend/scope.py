@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
@@ -24,6 +25,7 @@ class Module:
 
     def __init__(self, source: Source, report: Report):
         self.source, self.report = source, report
+        self.elaborated: set[ast.Declaration] = set()
 
     def __str__(self) -> str:
         return f"the file {self.source.name}"
@@ -49,6 +51,24 @@ class Scope:
     names: dict[str, Any] = field(default_factory=dict)
     bound: dict[str, Span] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    unapplied: bool = False  # nothing is known of parameters and tensors
+    perhaps: bool = False  # whether names on the way are bound, nobody knows
+    untaken: bool = False  # nor whether it is evaluated at all
+    origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
+
+    def copy(self, place: Place) -> Scope:
+        """The same names so far, to bind others beside them."""
+        return Scope(self.module, place, dict(self.names), dict(self.bound), origins=self.origins)
+
+    def origin(self, node: ast.Node) -> Span:
+        """Where a value was written: for an argument that passes a parameter on, where that was given."""
+        value = node.value if isinstance(node, ast.Argument) else node
+        known = self.origins.get(value.id) if isinstance(value, ast.Name) else None
+        return known or self.span(node)
+
+    def doubting(self) -> Scope:
+        """The same names, for what may never be evaluated."""
+        return replace(self, perhaps=True, untaken=True)
 
     def within(self, place: Place) -> Scope:
         """The same names, weights born elsewhere."""
@@ -84,15 +104,31 @@ class Scope:
         return self.failure(Refusal(code, message, label=label, help=help, notes=notes), node)
 
     def report(self, failure: Failure | Diagnostic) -> None:
-        self.module.report.add(failure.diagnostic if isinstance(failure, Failure) else failure)
+        """Tell a finding. In what may never be evaluated, names and calls are as wrong as anywhere; values are not."""
+        diagnostic = failure.diagnostic if isinstance(failure, Failure) else failure
+        if not self.untaken or diagnostic.code.startswith("E02"):
+            self.module.report.add(diagnostic)
 
     def warn(self, code: str, message: str, node: ast.Node, help: str = "") -> None:
         self.report(Diagnostic(code, message, self.span(node), help=help, severity="warning"))
 
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Report what fails within, and go on after it."""
+        try:
+            yield
+        except Failure as failure:
+            self.report(failure)
+        except Silenced:
+            pass
+
     def bind(self, word: ast.Word, value: Any) -> None:
         """Bind a name once; raises `Failure` the second time."""
-        if word.text in self.names:
-            first = (f"first at {self.bound[word.text]}",) if word.text in self.bound else ()
+        if self.perhaps:
+            self.names.setdefault(word.text, UNKNOWN)
+            return
+        if word.text in self.bound:
+            first = (f"first at {self.bound[word.text]}",)
             raise self.fail("E0203", f"`{word.text}` is bound twice", word, help="choose another name", notes=first)
         self.names[word.text] = value
         self.bound[word.text] = self.span(word)

@@ -9,7 +9,7 @@ from ..diagnostics import Refusal, Span
 from ..ir.operator import Operator
 from ..ir.types import BATCH, Type, Undecided, assuming
 from .nested import Group
-from .place import ELEMENTS, Ledger, Place
+from .place import Ledger, Place, want_possible
 from .report import UNKNOWN, Failure, Silenced, Unknown
 from .tensors import Application, Tensor, Tensors, Trail, Wire, describe, each, leaves
 
@@ -52,7 +52,7 @@ class OperatorStage(Stage):
             inferred = _inferred(op, types, place, self.span)
             outputs = inferred if isinstance(inferred, tuple) else (inferred,)
             for output in outputs:
-                _want_possible(op, output)
+                want_possible(f"`{op.name}` would give", output)
             weights = self._weights(types, path, place)
         except Refusal as refusal:
             raise place.failure(refusal, self.span, self._trails(operands)) from None
@@ -104,17 +104,6 @@ class OperatorStage(Stage):
             left, right = operands
             return f"left:  {left.trail}", f"right: {right.trail}"
         return tuple(f"operand {k}: {operand.trail}" for k, operand in enumerate(operands[:8]))
-
-
-def _want_possible(op: Operator, type: Type) -> None:
-    elements = 1
-    for axis, size in enumerate(type.shape):
-        if isinstance(size, int):
-            if size < 1:
-                raise Refusal("E0312", f"`{op.name}` would give {type}, whose axis {axis} is empty")
-            elements *= size
-    if elements > ELEMENTS:
-        raise Refusal("E0330", f"`{op.name}` would give {type}: more than 2^31 - 1 elements for one image")
 
 
 def _inferred(op: Operator, types: tuple[Type, ...], place: Place, span: Span) -> Type | tuple[Type, ...]:

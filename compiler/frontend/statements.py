@@ -17,7 +17,7 @@ from .flow import called
 from .lalr import Unexpected
 from .numbers import is_number
 from .parse import expression
-from .report import UNKNOWN, Failure, Silenced, Unknown
+from .report import SOME_TENSOR, UNKNOWN, Failure, Silenced, SomeTensor, Unknown
 from .scope import Scope
 from .stages import Share, Stage
 from .tensors import Application, Tensor, Trail, Wire, is_tensors
@@ -30,7 +30,7 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
     for statement in body.statements:
-        try:
+        with scope.going_on():
             match statement:
                 case ast.Input():
                     scope.bind(statement.name, UNKNOWN)
@@ -39,8 +39,8 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
                     _bind((statement.name,), lambda s=statement: _param(s, scope), scope)
                 case ast.Share():
                     _bind((statement.name,), lambda s=statement: _share(s, scope), scope)
-                case ast.Binding(names=names):
-                    _bind(names, lambda s=statement: _value(s, scope), scope)
+                case ast.Binding():
+                    bind_names(statement, scope)
                 case ast.Output(name=word):
                     if word.text in outputs:
                         raise scope.fail("E0203", f"the output `{word.text}` is given twice", word)
@@ -50,11 +50,15 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
                     _assert(statement, scope)
                 case ast.Section():
                     pass  # `sections` checks their form
-        except Failure as failure:
-            scope.report(failure)
-        except Silenced:
-            pass
+        note = None if isinstance(statement, ast.Assert | ast.Share | ast.Section) else statement.type
+        if note is not None:
+            types.settle(note, scope)
     return outputs
+
+
+def bind_names(s: ast.Binding, scope: Scope) -> None:
+    """Bind the names of a statement to its value, or to `UNKNOWN`; raises `Failure`."""
+    _bind(s.names, lambda: _value(s, scope), scope)
 
 
 def _bind(names: Sequence[ast.Word], compute: Callable[[], Any], scope: Scope) -> None:
@@ -88,6 +92,8 @@ def _christened(value: Any, word: ast.Word, scope: Scope) -> Any:
 
 
 def _check(note: ast.TypeNote, value: Any, word: ast.Word, scope: Scope) -> None:
+    if isinstance(value, SomeTensor):
+        raise Silenced
     if not isinstance(value, Tensor):
         raise scope.fail("E0217", f"`{word.text}` is {describe(value)}, and no tensor", word)
     types.check(note, value, f"`{word.text}`", scope)
@@ -103,6 +109,8 @@ def _output(s: ast.Output, scope: Scope) -> Tensor:
             value = evaluate(s.value, scope)
         finally:
             scope.bind(word, value)
+    if isinstance(value, Unknown):
+        raise Silenced
     if not isinstance(value, Tensor):
         raise _no_tensor(value, s, scope)
     if s.type is not None:
@@ -130,7 +138,7 @@ def _share(s: ast.Share, scope: Scope) -> Share:
         raise scope.failure(refusal, s.name) from None
 
 
-def _param(s: ast.Param, scope: Scope) -> Tensor:
+def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
     place, name = scope.home, s.name.text
     shape = types.param_shape(s.type, scope)
     start = evaluate(s.value, scope) if s.value else 0.0
@@ -147,6 +155,8 @@ def _param(s: ast.Param, scope: Scope) -> Tensor:
         raise scope.failure(refusal, s) from None
     except Undecided as undecided:
         raise unanswered(undecided, s.type, scope) from None
+    if scope.unapplied:
+        return SOME_TENSOR
     made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path.replace(".", "_"))
     place.run.applications.append(made)
     return Tensor(Wire(made, 0), made.types[0], Trail(name, made.types[0]))

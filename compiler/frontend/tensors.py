@@ -10,6 +10,7 @@ from ..diagnostics import Span
 from ..ir.operator import Operator
 from ..ir.types import Type
 from .nested import Group
+from .report import SomeTensor
 
 SHOWN = 8  # steps of a trail that a message shows
 
@@ -117,11 +118,16 @@ def leaves(x: Tensors) -> Iterator[Tensor]:
             yield here
 
 
+def is_tensor(value: object) -> bool:
+    """Whether a value is one tensor, known or not."""
+    return isinstance(value, Tensor | SomeTensor)
+
+
 def is_tensors(value: object) -> bool:
     """Whether a value is a tensor or a tuple of nothing but tensors."""
     if isinstance(value, tuple):
         return bool(value) and all(map(is_tensors, value))
-    return isinstance(value, Tensor)
+    return is_tensor(value)
 
 
 def each(x: Tensors, change: Any) -> Tensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import cast
 
 from ..diagnostics import Diagnostic
@@ -10,7 +11,8 @@ from ..ir.types import BATCH, DTYPES, Dim, DType, Size, Type, Undecided, same_si
 from . import ast
 from .expressions import evaluate
 from .numbers import is_number
-from .scope import MISSING, Scope, suggestion
+from .report import UNKNOWN
+from .scope import Scope, suggestion
 from .tensors import Tensor
 from .values import describe
 
@@ -32,11 +34,13 @@ def input_type(note: ast.TypeNote, scope: Scope) -> Type:
     """The type of a model's input, its letters bound to the sizes chosen."""
     dtype = dtype_of(note, scope)
     if not (isinstance(first := note.sizes[0], ast.Name) and first.id == BATCH):
-        rest = scope.module.source.text[first.end : note.end]
-        help = f"write {dtype}[{BATCH}{rest}" if len(note.sizes) > 1 else ""
+        image = len(note.sizes) == 3 and not (isinstance(first, ast.Name) or getattr(first, "value", None) == 1)
+        kept = note.sizes[0] if image else note.sizes[1] if len(note.sizes) > 1 else first
+        help = f"write {dtype}[{BATCH}, {scope.module.source.text[kept.start : note.end]}"
         raise scope.fail("E0316", f"the first size of an input is the batch, `{BATCH}`", first, help=help)
     sizes = [_input_size(size, scope) for size in note.sizes[1:]]
-    scope.names.setdefault(BATCH, Dim.letter(BATCH))
+    if BATCH not in scope.names:
+        _bind(first, Dim.letter(BATCH), scope)
     return Type(dtype, (Dim.letter(BATCH), *sizes))
 
 
@@ -63,7 +67,7 @@ def _input_size(e: ast.Expression, scope: Scope) -> Size:
         size = max(480 // step, 1) * step
         help = f'choose one: --size {letter.id}={size}, or sizes={{"{letter.id}": {size}}}'
         raise scope.fail("E0317", f"the size `{letter.id}` is not known", letter, help=help)
-    scope.bind(ast.Word(letter.start, letter.end, letter.id), bound)
+    _bind(letter, bound, scope)
     return step * bound
 
 
@@ -80,8 +84,30 @@ def _multiple(e: ast.Expression, scope: Scope) -> tuple[ast.Expression | None, a
     return None, None
 
 
+def letters(size: ast.Expression) -> Iterator[ast.Name]:
+    """The letter that a written size may bind: `H` alone, or in `32*H`."""
+    parts = (size.first, size.rest[0][1]) if isinstance(size, ast.Chain) and len(size.rest) == 1 else (size,)
+    return (part for part in parts if isinstance(part, ast.Name) and LETTER.match(part.id))
+
+
 def unbound(e: ast.Expression, scope: Scope) -> bool:
-    return isinstance(e, ast.Name) and LETTER.match(e.id) is not None and scope.find(e.id) is MISSING
+    """Whether a size is a letter that the body has not bound yet, whatever the file may call so."""
+    return isinstance(e, ast.Name) and LETTER.match(e.id) is not None and e.id not in scope.names
+
+
+def _bind(letter: ast.Name, size: Size, scope: Scope) -> None:
+    scope.bind(ast.Word(letter.start, letter.end, letter.id), size)
+    if is_number(scope.module.lookup(letter.id)):
+        message = f"`{letter.id}` is a size letter here, and hides the const `{letter.id}`"
+        scope.warn("W0203", message, letter, help="one capital is a letter: give the const a longer name")
+
+
+def settle(note: ast.TypeNote, scope: Scope) -> None:
+    """Letters that a type would have bound, had it been compared with a tensor: nobody knows them."""
+    for e in note.sizes:
+        _, letter = _multiple(e, scope)
+        if letter is not None:
+            scope.bind(ast.Word(letter.start, letter.end, letter.id), UNKNOWN)
 
 
 def _whole(e: ast.Expression, scope: Scope) -> Size:
@@ -89,8 +115,11 @@ def _whole(e: ast.Expression, scope: Scope) -> Size:
     if not is_number(value) or isinstance(value, float):
         help = "use `//` for whole division" if isinstance(value, float) else ""
         raise scope.fail("E0303", f"a size is a whole number, got {describe(value)}", e, help=help)
-    if isinstance(value, int) and value < 1:
-        raise scope.fail("E0312", f"a size of {value}", e)
+    try:
+        if value < 1:
+            raise scope.fail("E0312", f"a size of {value}", e)
+    except Undecided:
+        pass  # some letters would do
     return value
 
 
@@ -105,7 +134,7 @@ def check(note: ast.TypeNote, tensor: Tensor, what: str, scope: Scope) -> None:
     for e, size in zip(note.sizes, found.shape, strict=True):
         if unbound(e, scope):
             name = cast(ast.Name, e)
-            scope.bind(ast.Word(name.start, name.end, name.id), size)
+            _bind(name, size, scope)
             scope.read.add(name.id)
             continue
         wanted = _whole(e, scope)

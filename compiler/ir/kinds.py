@@ -31,7 +31,7 @@ def show(value: Any) -> str:
         return value if value.isidentifier() else f'"{value}"'
     if isinstance(value, type):
         return getattr(value, "name", value.__name__)  # an operator that waits for its attributes
-    return repr(value) if isinstance(value, int | float) else str(value)
+    return repr(value).replace("e-0", "e-") if isinstance(value, int | float) else str(value)
 
 
 def told(value: Any) -> str:
@@ -77,9 +77,7 @@ def _show_pair(value: tuple[int, int]) -> str:
     return str(value[0]) if value[0] == value[1] else show(value)
 
 
-def _sides(value: Any) -> str | tuple[int, int, int, int]:
-    if value in ("same", "valid"):
-        return (0, 0, 0, 0) if value == "valid" else value
+def _sides(value: Any, wanted: str = "a number, (h, w) or (top, left, bottom, right)") -> tuple[int, int, int, int]:
     if _is_whole(value):
         return value, value, value, value
     if isinstance(value, tuple) and all(map(_is_whole, value)):
@@ -87,7 +85,13 @@ def _sides(value: Any) -> str | tuple[int, int, int, int]:
             return value[0], value[1], value[0], value[1]
         if len(value) == 4:
             return value
-    raise _refuse("a number, (h, w), (top, left, bottom, right), same or valid", value)
+    raise _refuse(wanted, value)
+
+
+def _padding(value: Any) -> str | tuple[int, int, int, int]:
+    if value in ("same", "valid"):
+        return (0, 0, 0, 0) if value == "valid" else value
+    return _sides(value, padding.wanted)
 
 
 def _show_sides(value: str | tuple[int, int, int, int]) -> str:
@@ -122,15 +126,16 @@ def _nested(value: Any) -> Any:
         if not isinstance(part, list | tuple) or not part:
             raise _refuse("nested lists of numbers", part)
         frozen = tuple(map(freeze, part))
-        if len({_shape(f) for f in frozen}) > 1:
+        if len({nested_shape(f) for f in frozen}) > 1:
             raise Refusal("E0306", "the rows of a literal weight differ in length")
         return frozen
 
     return None if value is None else freeze(value)
 
 
-def _shape(nested: Any) -> tuple[int, ...]:
-    return (len(nested), *_shape(nested[0])) if isinstance(nested, tuple) else ()
+def nested_shape(nested: Any) -> tuple[int, ...]:
+    """The sizes of nested tuples of numbers."""
+    return (len(nested), *nested_shape(nested[0])) if isinstance(nested, tuple) else ()
 
 
 def _show_nested(value: Any) -> str:
@@ -163,7 +168,8 @@ whole = Kind("a whole number", _whole, show)
 real = Kind("a number", _real, show)
 flag = Kind("true or false", _flag, show)
 pair = Kind("a whole number or (height, width)", _pair, _show_pair)
-sides = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _sides, _show_sides, ("same", "valid"))
+sides = Kind("a number, (h, w) or (top, left, bottom, right)", _sides, _show_sides)
+padding = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _padding, _show_sides, ("same", "valid"))
 wholes = Kind("a list of whole numbers", _wholes, lambda value: show(list(value)))
 reals = Kind("a number or a list of numbers", _reals, lambda v: show(list(v)) if isinstance(v, tuple) else show(v))
 literal = Kind("nested lists of numbers", _nested, _show_nested)

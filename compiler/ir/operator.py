@@ -36,6 +36,38 @@ class Kind:
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """Between what an attribute's numbers lie. `hint` is what to say to one that is too large."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+    hint: str = ""
+
+    def want(self, name: str, number: float) -> None:
+        """Raises `Refusal` for a number outside."""
+        low, high = self._low(), self._high()
+        if (self.at_least is not None and number < self.at_least) or (self.above is not None and number <= self.above):
+            raise Refusal("E0305", f"`{name}` is {number}, but must be {low}")
+        if (self.at_most is not None and number > self.at_most) or (self.below is not None and number >= self.below):
+            raise Refusal("E0305", f"`{name}` is {number}, but must be {high}", help=self.hint)
+
+    def _low(self) -> str:
+        if self.above is not None:
+            return f"more than {self.above}"
+        return f"at least {self.at_least}" if self.at_least is not None else ""
+
+    def _high(self) -> str:
+        if self.below is not None:
+            return f"less than {self.below}"
+        return f"at most {self.at_most}" if self.at_most is not None else ""
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self._low(), self._high())))
+
+
+@dataclass(frozen=True)
 class Attr:
     """One attribute of an operator. `default` may be `Derived` from the other attributes."""
 
@@ -43,19 +75,18 @@ class Attr:
     kind: Kind
     doc: str
     default: Any
-    at_least: int | float | None
+    bounds: Bounds
 
     @property
     def required(self) -> bool:
         return self.default is dataclasses.MISSING
 
     def accept(self, value: Any) -> Any:
-        """The canonical value; raises `Refusal` where it is not of this kind or too small."""
+        """The canonical value; raises `Refusal` where it is not of this kind or out of bounds."""
         value = self.kind.accept(value)
-        if self.at_least is not None:
-            for number in value if isinstance(value, tuple) else (value,):
-                if isinstance(number, int | float) and number < self.at_least:
-                    raise Refusal("E0305", f"`{self.name}` is {number}, but must be at least {self.at_least}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, int | float):
+                self.bounds.want(self.name, number)
         return value
 
 
@@ -162,9 +193,9 @@ REGISTRY: dict[str, type[Operator]] = {}
 Record = TypeVar("Record", bound=type[Operator])
 
 
-def attr(kind: Kind, doc: str, *, default: Any = dataclasses.MISSING, at_least: int | float | None = None) -> Any:
-    """A field of a record: its kind, what it means, its default and its bound."""
-    metadata = {"attr": (kind, doc, default, at_least)}
+def attr(kind: Kind, doc: str, *, default: Any = dataclasses.MISSING, **bounds: Any) -> Any:
+    """A field of a record: its kind, what it means, its default and its `Bounds`."""
+    metadata = {"attr": (kind, doc, default, Bounds(**bounds))}
     stored = None if isinstance(default, Derived) else default
     return dataclasses.field(metadata=metadata, default=stored)
 
@@ -200,7 +231,16 @@ def bind(record: type[Operator], arguments: Mapping[str, Any]) -> Operator:
     return record(**values)
 
 
-def signature(record: type[Operator]) -> str:
+class Signed(Protocol):
+    """What is called with named attributes."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def attrs(self) -> tuple[Attr, ...]: ...
+
+
+def signature(record: Signed) -> str:
     """How the stage is written, defaults included: `conv(channels, kernel, stride=1, …)`."""
     parts = []
     for spec in record.attrs:

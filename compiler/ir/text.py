@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from . import kinds
 from .graph import Graph, Node
 from .operator import Operator
 from .structure import Input, Parameter
@@ -39,7 +40,7 @@ def _line(graph: Graph, node: Node) -> str:
     if isinstance(node.op, Input):
         return f"input {_typed(node)}"
     if isinstance(node.op, Parameter):
-        return f'param {_typed(node)} = {node.op.start!r} as "{node.weights["value"]}"'
+        return f'param {_typed(node)} = {kinds.show(node.op.start)} as "{node.weights["value"]}"'
     names = ", ".join(value.name for value in node.outputs)
     target = _typed(node) if len(node.outputs) == 1 else names
     return f"{target} = {_expression(graph, node)}"

@@ -218,7 +218,10 @@ class Softplus(Elementwise):
 
 @operator
 class Hardsigmoid(Elementwise):
-    """A sigmoid of straight lines: out = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244)."""
+    """A sigmoid of straight lines: out = min(max(x + 3, 0), 6) / 6 (Howard et al. 2019, arXiv 1905.02244).
+
+    As in PyTorch; ONNX's HardSigmoid has slope 0.2 where nothing else is said, not 1/6.
+    """
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return np.clip(arrays[0] + 3, 0, 6) / 6

@@ -1,7 +1,9 @@
 """Arithmetic: what `+ - * /` on tensors mean, elementwise functions, and sums over an axis.
 
-Tensors of equal rank broadcast: each size is equal or 1. A `param`, which has no batch, may lack leading axes. A number
-beside a tensor is an attribute: `x - 1.0` is `sub(right=1.0)` of one tensor, `1.0 / x` is `div(left=1.0)`.
+Tensors of equal rank broadcast: each size is equal or 1. A `param`, which has no batch, may lack leading axes.
+
+In the compiler's graph a number beside a tensor is an attribute: `x - 1.0` is `sub(right=1.0)` of one tensor, `1.0 /
+x` is `div(left=1.0)`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from ..diagnostics import Refusal
 from ..ir.kinds import flag, optional_real, real, whole
 from ..ir.operator import Array, Operator, Scalar, attr, operator
-from ..ir.types import BATCH, Dim, Size, Type, same_size
+from ..ir.types import BATCH, Dim, Size, Type, assuming, same_size
 from .activation import least, most
 from .rules import Elementwise, axis_name, is_one, want_axis, want_real
 
@@ -43,26 +45,52 @@ class Arithmetic(Operator):
                 label=f"{a.rank} and {b.rank} axes",
                 help="bring both to the same rank with reshape or flatten",
             )
-        shape = []
-        for axis in range(rank):
-            m, n = (t.shape[axis - rank + t.rank] if axis >= rank - t.rank else 1 for t in (a, b))
-            if not (is_one(m) or is_one(n) or same_size(m, n)):
-                raise self._mismatch(a, b, axis, rank, m, n)
-            shape.append(n if is_one(m) else m)
-        return Type(a.dtype, tuple(shape))
+        pairs = list(zip(_aligned(a, rank), _aligned(b, rank), strict=True))
+        if not all(is_one(m) or is_one(n) or same_size(m, n) for m, n in pairs):
+            raise self._mismatch(a, b, pairs)
+        return Type(a.dtype, tuple(n if is_one(m) else m for m, n in pairs))
 
-    def _mismatch(self, a: Type, b: Type, axis: int, rank: int, m: Size, n: Size) -> Refusal:
-        cure = ""
-        if axis == 1 and rank == 4:
-            cure = f"project one of them, as with conv({m}, 1)"
-        elif axis > 1:
-            cure = "crop, pad or resize one of them"
-        label = f"{m} and {n} channels" if axis == 1 else f"{axis_name(axis, rank)} {m} and {n}"
-        return Refusal("E0302", f"cannot {self.verb} {a} and {b}", label=label, help=cure)
+    def _mismatch(self, a: Type, b: Type, pairs: list[tuple[Size, Size]]) -> Refusal:
+        batched = _has_batch(a) or _has_batch(b)
+        with assuming():  # sizes that may be equal are not what is told
+            differing = {
+                axis: f"{m} and {n}"
+                for axis, (m, n) in enumerate(pairs)
+                if not (is_one(m) or is_one(n) or same_size(m, n))
+            }
+        labels = [
+            f"axis {axis}: {sizes}" if not batched
+            else f"{sizes} channels" if axis == 1
+            else f"{axis_name(axis, len(pairs))} {sizes}"
+            for axis, sizes in differing.items()
+        ]  # fmt: skip
+        cure = _cure(a, b, set(differing)) if batched else ""
+        return Refusal("E0302", f"cannot {self.verb} {a} and {b}", label=", ".join(labels), help=cure)
 
     def _operands(self, tensors: tuple[Any, ...]) -> list[Any]:
         """The tensors with the numbers around them."""
         return [v for v in (self.left, *tensors, self.right) if v is not None]
+
+
+def _aligned(x: Type, rank: int) -> tuple[Size, ...]:
+    """The sizes, as many as `rank`, ones before them."""
+    return (*[1] * (rank - x.rank), *x.shape)
+
+
+def _cure(a: Type, b: Type, differing: set[int]) -> str:
+    """How to bring two tensors, one of them with a batch, to one shape."""
+    param, x = (a, b) if a.rank < b.rank else (b, a)
+    if param.rank < x.rank:
+        per_channel = x.rank == 4 and param.shape == (x.channels,)
+        return f"one number for each channel has the shape [{x.channels}, 1, 1]" if per_channel else ""
+    if x.rank != 4 or differing == {1}:
+        return f"project one of them, as with conv({a.channels}, 1)" if x.rank == 4 else ""
+    if 1 in differing and all(isinstance(size, int) for size in (*a.shape[1:], *b.shape[1:])):
+        small, large = sorted((a.known, b.known), key=lambda sizes: sizes[1:])
+        stride = -(-large[1] // small[1])
+        if all((m - 1) // stride + 1 == n for m, n in zip(large[1:], small[1:], strict=True)):
+            return f"project the larger one: conv({small[0]}, 1, stride={stride})"
+    return "crop, pad or resize one of them" + (f", and project one: conv({a.channels}, 1)" if 1 in differing else "")
 
 
 def _has_batch(x: Type) -> bool:
@@ -77,7 +105,10 @@ def _want_two(op: Arithmetic, types: tuple[Type, ...]) -> None:
 
 @operator
 class Add(Arithmetic):
-    """The sum of tensors, element by element: what `a + b` means."""
+    """The sum of tensors, element by element: what `a + b` means.
+
+    out = a + b + c + ..., of as many as the tuple has
+    """
 
     verb = "add"
 
@@ -90,7 +121,10 @@ class Add(Arithmetic):
 
 @operator
 class Mul(Arithmetic):
-    """The product of tensors, element by element: what `a * b` means."""
+    """The product of tensors, element by element: what `a * b` means.
+
+    out = a * b * c * ..., of as many as the tuple has
+    """
 
     verb = "multiply"
 
@@ -232,7 +266,7 @@ class Reduction(Operator):
 
 @operator
 class Sum(Reduction):
-    """The sum along one axis, which goes."""
+    """The sum along one axis, which goes: out[n, y, x] = sum over c of in[n, c, y, x], for axis 1."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].sum(self.axis, keepdims=self.keep)
@@ -240,7 +274,7 @@ class Sum(Reduction):
 
 @operator
 class Mean(Reduction):
-    """The mean along one axis, which goes."""
+    """The mean along one axis, which goes: out[n, y, x] = mean over c of in[n, c, y, x], for axis 1."""
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return arrays[0].mean(self.axis, keepdims=self.keep)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import Refusal
-from ..ir.kinds import flag, optional_literal, pair, sides, whole
+from ..ir.kinds import flag, optional_literal, padding, pair, whole
 from ..ir.operator import Array, Derived, Operator, ParamSpec, attr, operator
 from ..ir.types import Size, Type, ints
 from .rules import want_image, want_real
@@ -121,15 +121,24 @@ class Conv(Operator):
 
     out[n, o, y, x] = b[o] + sum over i, v, u of in[n, i, y*s - p + v*d, x*s - p + u*d] * w[o, i, v, u]
     (Dumoulin & Visin 2016, arXiv 1603.07285).
+
+    What lies outside of the image is 0. Of H rows it makes `(H + top + bottom - d*(kernel - 1) - 1)//s + 1`; `same`
+    pads so that these are H/s, rounded up. With `groups`, the g-th part of the output channels sees only the g-th
+    part of the input channels, which i then counts.
+
+    Literal kernels stand in nested lists: `[kh][kw]` for all channels alike, `[out][in/groups][kh][kw]`, or, for a
+    1x1 kernel, the numbers in one list.
     """
 
     channels: int = attr(whole, "number of output channels", at_least=1)
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "zero rim", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "zero rim", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)
-    bias: bool = attr(flag, "add a learned constant to each channel; not to literal kernels", default=UNLESS_LITERAL)
+    bias: bool = attr(
+        flag, "add a learned constant to each channel; false beside a literal weight", default=UNLESS_LITERAL
+    )
     weight: Any = attr(optional_literal, "literal, frozen kernels instead of learned ones", default=None)
 
     def window(self, x: Type) -> Window:
@@ -198,7 +207,7 @@ class Depthwise(Operator):
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "zero rim", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "zero rim", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     bias: bool = attr(flag, "add a learned constant to each channel", default=True)
 
@@ -230,16 +239,17 @@ class Depthwise(Operator):
 class ConvTranspose(Operator):
     """Each input pixel stamps its multiple of the kernel onto the output: the gradient of a convolution.
 
-    out[n, o, y*s - p + v*d, x*s - p + u*d] += in[n, i, y, x] * w[i, o, v, u], beginning with b[o]
+    out[n, o, y*s - p + v*d, x*s - p + u*d] += in[n, i, y, x] * w[i, o, v, u] for all i, y, x, v, u, beginning with b[o]
     (Zeiler et al. 2010; Dumoulin & Visin 2016, arXiv 1603.07285).
 
-    The pad is cut off the output; `output_pad` adds to its end. `same` gives input * stride pixels.
+    Of H rows it makes `(H - 1)*s + d*(kernel - 1) + 1 - top - bottom`, the pad being what is cut off, and
+    `output_pad` more at the end. With `same` these are H*s.
     """
 
     channels: int = attr(whole, "number of output channels", at_least=1)
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "output pixels between stamps", default=(1, 1), at_least=1)
-    pad: Sides = attr(sides, "rim cut off the output", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim cut off the output", default=(0, 0, 0, 0), at_least=0)
     output_pad: Pair = attr(pair, "rows and columns more at the end", default=(0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     groups: int = attr(whole, "independent groups of channels", default=1, at_least=1)

@@ -36,7 +36,8 @@ class Dense(Operator):
 def _cure(x: Type) -> str:
     if x.rank < 2:
         return ""
-    if not all(isinstance(size, int) for size in x.shape[1:]):
-        return "insert flatten, or global_avgpool -> flatten" if x.rank == 4 else "insert flatten"
-    flat = f"insert flatten ({product(x.shape[1:]):,} features)"
-    return f"{flat} or global_avgpool ({x.channels})" if x.rank == 4 else flat
+    known = all(isinstance(size, int) for size in x.shape[1:])
+    flat = f"insert flatten ({product(x.shape[1:]):,} features)" if known else "insert flatten"
+    if x.rank != 4 or x.shape[2:] == (1, 1):
+        return flat
+    return f"{flat}, or global_avgpool -> flatten" + (f" ({x.channels})" if known else "")

@@ -23,7 +23,8 @@ def _want_equal(op: Operator, a: Type, b: Type, shape: Type) -> None:
 class CrossEntropy(Operator):
     """How little probability scores give to the right classes: out = mean of -log(softmax(scores)[label]).
 
-    Scores [N, C, ...], labels [N, ...] of i64, classes on axis 1.
+    Scores [N, C, ...], labels [N, ...] of i64 from 0 to C - 1, classes on axis 1; the mean is over all labels. It
+    wants the scores before softmax, which it takes itself.
     """
 
     inputs = 2

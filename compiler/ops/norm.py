@@ -16,6 +16,8 @@ from ..ir.operator import Array, Operator, ParamSpec, Scalar, attr, operator
 from ..ir.types import Type
 from .rules import want_image, want_real
 
+NO_CHANNELS = "the tensor that arrives says how many channels it has"
+
 
 def _affine(x: Type) -> dict[str, ParamSpec]:
     return {"weight": ParamSpec((x.channels,), start="ones"), "bias": ParamSpec((x.channels,))}
@@ -44,12 +46,12 @@ class Batchnorm(Operator):
     out[n, c] = (in[n, c] - running_mean[c]) / sqrt(running_var[c] + eps) * weight[c] + bias[c]
     (Ioffe & Szegedy 2015, arXiv 1502.03167)
 
-    In training the statistics are those of the batch, and
-    running = (1 - momentum) * running + momentum * batch.
+    In training the statistics are those of the batch, and running = (1 - momentum) * running + momentum * batch. This
+    is PyTorch's momentum: Keras' and ONNX's is 1 - momentum.
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
-    momentum: float = attr(real, "weight of a new batch in the running statistics", default=0.1, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
+    momentum: float = attr(real, "weight of a new batch in the running statistics", default=0.1, at_least=0, at_most=1)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         (x,) = types
@@ -86,7 +88,7 @@ class Instancenorm(Operator):
     (Ulyanov, Vedaldi & Lempitsky 2016, arXiv 1607.08022).
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
     affine: bool = attr(flag, "scale and shift by learned numbers", default=True)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
@@ -112,7 +114,7 @@ class Groupnorm(Operator):
     """
 
     groups: int = attr(whole, "number of groups", at_least=1)
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return _affine(types[0])
@@ -137,13 +139,13 @@ class Groupnorm(Operator):
 
 @operator
 class Layernorm(Operator):
-    """The channels at each position by their mean and variance, as in ConvNeXt.
+    """The channels at each position by their mean and variance, as in ConvNeXt: over axis 1, not over the last axes.
 
     out[n, c, y, x] = (in[n, c, y, x] - mean) / sqrt(variance + eps) * weight[c] + bias[c], both over c
     (Ba, Kiros & Hinton 2016, arXiv 1607.06450).
     """
 
-    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0)
+    eps: float = attr(real, "added to the variance", default=1e-5, at_least=0, below=1, hint=NO_CHANNELS)
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return _affine(types[0])
@@ -163,13 +165,14 @@ class Lrn(Operator):
 
     out[c] = in[c] / (k + alpha/size * sum of in[j]^2)^beta, j from c - size//2 to c + (size-1)//2
 
-    PyTorch's and ONNX's alpha, which is divided by `size`; an even size reaches one further back, as in PyTorch.
+    PyTorch's and ONNX's alpha, which is divided by `size`. An even size reaches one further back, as in PyTorch; in
+    ONNX one further on.
     """
 
     size: int = attr(whole, "channels in the neighbourhood", at_least=1)
-    alpha: float = attr(real, "weight of the mean square", default=1e-4)
-    beta: float = attr(real, "exponent", default=0.75)
-    k: float = attr(real, "added to the weighted mean square", default=1.0)
+    alpha: float = attr(real, "weight of the mean square", default=1e-4, at_least=0)
+    beta: float = attr(real, "exponent", default=0.75, at_least=0)
+    k: float = attr(real, "added to the weighted mean square", default=1.0, above=0)
 
     def infer(self, *types: Type) -> Type:
         _want_channels(self, *types)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..diagnostics import Refusal
-from ..ir.kinds import flag, pair, sides, whole
+from ..ir.kinds import flag, padding, pair, whole
 from ..ir.operator import Array, Derived, Operator, attr, operator
 from ..ir.types import Type, ints
 from .conv import Pair, Sides, Window, windows_of
@@ -32,14 +32,15 @@ class MaxPool(Operator):
 
     out[n, c, y, x] = max over v, u of in[n, c, y*s - p + v*d, x*s - p + u*d]
 
-    `ceil` keeps a last window that begins in the input but ends past the pad, as PyTorch's `ceil_mode`.
+    Of H rows it makes `(H + top + bottom - d*(kernel - 1) - 1)//s + 1`. `ceil` rounds up instead, which keeps a last
+    window that ends past the pad if it begins in the input or the pad before it: PyTorch's `ceil_mode`.
     """
 
     name = "maxpool"
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=KERNEL, at_least=1)
-    pad: Sides = attr(sides, "rim of -inf", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim of -inf", default=(0, 0, 0, 0), at_least=0)
     dilation: Pair = attr(pair, "pixels between taps", default=(1, 1), at_least=1)
     ceil: bool = attr(flag, "keep a last window that is not whole", default=False)
 
@@ -68,14 +69,15 @@ class AvgPool(Operator):
 
     out[n, c, y, x] = sum over v, u of in[n, c, y*s - p + v, x*s - p + u] / how many of these lie in the input
 
-    With `count_pad` the divisor counts the pad too, but not what `ceil` adds past it, as in PyTorch.
+    With `count_pad` the divisor counts the pad too, but not what `ceil` adds past it, as in PyTorch. How many windows
+    there are, and what `ceil` keeps, is as with maxpool.
     """
 
     name = "avgpool"
 
     kernel: Pair = attr(pair, "height and width of the window", at_least=1)
     stride: Pair = attr(pair, "pixels between windows", default=KERNEL, at_least=1)
-    pad: Sides = attr(sides, "rim of zeros", default=(0, 0, 0, 0), at_least=0)
+    pad: Sides = attr(padding, "rim of zeros", default=(0, 0, 0, 0), at_least=0)
     ceil: bool = attr(flag, "keep a last window that is not whole", default=False)
     count_pad: bool = attr(flag, "divide by the pixels of the pad too", default=False)
 

@@ -1,4 +1,4 @@
-"""Operators that move numbers and change none: other shapes, other orders, parts and sums of parts.
+"""Operators that move numbers and change none: other shapes, other orders, parts, and parts put together.
 
 The batch stays on axis 0: no axis to choose is 0, and `reshape` and `transpose` speak of the axes after it.
 """
@@ -14,7 +14,6 @@ from ..diagnostics import Refusal
 from ..ir.kinds import choice, real, sides, whole, whole_or_wholes, wholes
 from ..ir.operator import Array, Operator, attr, operator
 from ..ir.types import Size, Type, same_size
-from .conv import Sides
 from .rules import axis_name, first_difference, product, want_axis, want_image, want_real
 
 
@@ -33,11 +32,9 @@ class Identity(Operator):
 class Dropout(Operator):
     """In training, zero with probability p, else x / (1 - p); elsewhere x (Srivastava et al. 2014)."""
 
-    p: float = attr(real, "probability of zero", at_least=0)
+    p: float = attr(real, "probability of zero", at_least=0, below=1)
 
     def infer(self, *types: Type) -> Type:
-        if self.p >= 1:
-            raise Refusal("E0305", f"`p` is {self.p}, but must be less than 1: nothing would be left")
         want_real(self, *types)
         return types[0]
 
@@ -208,14 +205,14 @@ class Slice(Operator):
 class Pad(Operator):
     """A rim around each image: zeros, the image mirrored in its border pixels, or the border pixels repeated."""
 
-    size: Sides = attr(sides, "pixels of rim", at_least=0)
+    size: tuple[int, int, int, int] = attr(sides, "pixels of rim", at_least=0)
     mode: str = attr(choice("zero", "reflect", "edge"), "what the rim holds", default="zero")
 
     def infer(self, *types: Type) -> Type:
         (x,) = types
         want_image(self, x)
         want_real(self, x)
-        top, left, bottom, right = self.rim
+        top, left, bottom, right = self.size
         if self.mode == "reflect":
             for name, size, rim in (("height", x.height, max(top, bottom)), ("width", x.width, max(left, right))):
                 if rim >= size:
@@ -224,14 +221,8 @@ class Pad(Operator):
                     )
         return x.with_shape(x.channels, x.height + top + bottom, x.width + left + right)
 
-    @property
-    def rim(self) -> tuple[int, int, int, int]:
-        if isinstance(self.size, str):
-            raise Refusal("E0303", "pad wants a number, (h, w) or (top, left, bottom, right), got same")
-        return self.size
-
     def reference(self, *arrays: Array, **params: Array) -> Array:
-        top, left, bottom, right = self.rim
+        top, left, bottom, right = self.size
         rims = ((0, 0), (0, 0), (top, bottom), (left, right))
         mode = {"zero": "constant", "reflect": "reflect", "edge": "edge"}[self.mode]
         return np.pad(arrays[0], rims, mode)  # type: ignore[call-overload]
@@ -239,7 +230,10 @@ class Pad(Operator):
 
 @operator
 class Crop(Operator):
-    """The middle h x w pixels, from row (H - h)//2 and column (W - w)//2."""
+    """The middle h x w pixels, from row (H - h)//2 and column (W - w)//2.
+
+    Where the rest is odd, the pixel more is cut off the end, as in Keras and ONNX; torchvision rounds half to even.
+    """
 
     h: int = attr(whole, "rows of the output", at_least=1)
     w: int = attr(whole, "columns of the output", at_least=1)
@@ -266,6 +260,8 @@ class PixelShuffle(Operator):
     """Channels as pixels of a finer image: [N, C*n*n, H, W] becomes [N, C, H*n, W*n].
 
     out[b, c, y*n + v, x*n + u] = in[b, c*n*n + v*n + u, y, x] (Shi et al. 2016, arXiv 1609.05158).
+
+    ONNX's DepthToSpace is this with mode="CRD"; its default takes the channels in another order.
     """
 
     n: int = attr(whole, "how many times finer", at_least=1)

@@ -14,7 +14,7 @@ from .rules import want_axis, want_real
 class Softmax(Operator):
     """Scores as probabilities, which sum to 1 along one axis: out = exp(x - m) / sum of exp(x - m).
 
-    m is the maximum along the axis, so that nothing overflows.
+    m is the maximum along the axis, so that nothing overflows; the sum is along the axis too.
     """
 
     axis: int = attr(whole, "the axis that sums to 1", default=1, at_least=1)
@@ -34,7 +34,7 @@ class Softmax(Operator):
 class LogSoftmax(Operator):
     """The logarithms of softmax, exact where those are tiny: out = (x - m) - log(sum of exp(x - m)).
 
-    m is the maximum along the axis.
+    m is the maximum along the axis, and the sum is along it too.
     """
 
     axis: int = attr(whole, "the axis of the classes", default=1, at_least=1)

@@ -11,7 +11,7 @@ from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile, direct_cycles, winograd_block, winograd_cycles
+from .cost import best_tile, direct_cycles, halves_last, winograd_block, winograd_cycles
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
@@ -34,6 +34,9 @@ ALGORITHMS = (
 )  # fmt: skip
 
 
+MANY_TILES = 500
+
+
 def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
     """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code.
 
@@ -45,11 +48,10 @@ def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[
     for value in graph.outputs.values():
         _require_given(graph, value)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
-    filtered = {} if exact else {region.node.name: _winograd(region, target) for region in regions}
-    filtered |= given
-    rims = _rims(regions, schedule.places, filtered)
+    windowed = {**{region.node.name: _windowed(region, target, exact) for region in regions}, **given}
+    rims = _rims(regions, schedule.places, windowed)
     for region in regions:
-        schedule.choices[region.node.name] = filtered.get(region.node.name) or _choice(graph, region, schedule, rims)
+        schedule.choices[region.node.name] = windowed.get(region.node.name) or _choice(graph, region, schedule, rims)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -70,7 +72,8 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         return _convolution(op, region, schedule, rims)
     if op.name == "dense":
         vectors = -(-out.known[0] // target.lanes)
-        return Choice("dense", 1, max(v for v in range(1, 5) if vectors % v == 0))
+        group = max(v for v in range(1, 5) if vectors % v == 0)
+        return Choice("dense", min(8, (target.registers - group - 1) // group), group)  # pixels are images here
     if isinstance(op, ConvTranspose):
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):
@@ -88,40 +91,49 @@ def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
 
 
 def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
+    """What only a convolution of single pixels is left to decide: whether rows are merged. Without rims they can be."""
     target, lanes = schedule.target, schedule.target.lanes
     (x,), y = region.operands, region.node.output
     channels, (out, height, width) = x.type.known[0], y.type.known
     if isinstance(op, Depthwise) or op.groups == channels == out:
         return Choice("depthwise", best_tile(width, 1, target)[0])
-    inside, outside = channels // op.groups, out // op.groups
-    if op.groups > 1 and (inside % lanes or outside % lanes):
+    if op.groups > 1 and (channels // op.groups % lanes or out // op.groups % lanes):
         return Choice("gather")
     tensors = (x, y, *(value for value in region.extras if value.type.known == y.type.known))
     solid = not any(_root(schedule.places, value.name) in rims for value in tensors)
-    merged = solid and op.kernel == op.stride == (1, 1)
-    columns = height * width if merged else width
-    return Choice("direct", *best_tile(columns, -(-outside // lanes), target), merged)
+    columns = height * width if solid else width
+    outside = out // op.groups
+    tile = best_tile(columns, -(-outside // lanes), target, half=halves_last(outside, lanes))
+    return Choice("direct", *tile, solid)
 
 
-def _winograd(region: Region, target: Target) -> Choice | None:
-    """Winograd's algorithm, where windows of 3x3 and stride 1 allow it and it costs less than the direct one."""
-    if region.anchor is None or not isinstance(region.anchor.op, Conv):
+def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
+    """The choice for a convolution whose windows have several taps, leave pixels out or reach past the image; whether
+    its tensors have rims makes no difference to it."""
+    if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
         return None
-    op, (x,), y = region.anchor.op, region.operands, region.node.output
-    channels, (out, height, width) = x.type.known[0], y.type.known
-    window, vectors = op.window(x.type), -(-out // target.lanes)
+    (x,), y = region.operands, region.node.output
+    (channels, *image), (out, *size) = x.type.known, y.type.known
+    window, inside, outside = op.window(x.type), channels // op.groups, out // op.groups
+    if (op.kernel == op.stride == (1, 1) and not any(window.sides)) or op.groups == channels == out:
+        return None
+    if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
+        return None
+    vectors = -(-outside // target.lanes)
+    tile = best_tile(size[1], vectors, target, half=halves_last(outside, target.lanes))
+    choice = Choice("direct", *tile)
     square = op.kernel == (3, 3) and op.stride == (1, 1) and window.dilation[0] == window.dilation[1]
-    if not square or op.groups > 1 or channels < target.lanes:
-        return None
-    best = direct_cycles(height, width, 9 * channels, vectors, best_tile(width, vectors, target))
-    choice = None
+    if exact or not square or inside < target.lanes:
+        return choice
+    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     for algorithm, outputs in WINOGRAD.items():
-        count, size = len(tiles(window, height, width, outputs)), outputs + 2
-        tile = best_tile(count, vectors, target)
-        cycles = winograd_cycles(count, size, channels, vectors, target, tile)
-        if cycles < best:
-            block = winograd_block(count, size, channels, vectors, target, tile[0])
-            best, choice = cycles, Choice(algorithm, *tile, block=block)
+        count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
+        # Of many tiles, one vector at a time: the products of several would drive data out of the cache.
+        tile = best_tile(count, vectors if count < MANY_TILES else 1, target)
+        needed = winograd_cycles(count, points, inside, vectors, target, tile)
+        if needed < cycles:
+            block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
+            cycles, choice = needed, Choice(algorithm, *tile, block=block)
     return choice
 
 
@@ -200,7 +212,7 @@ def _root(places: dict[str, Place], name: str) -> str:
     return places[name].root if name in places else name
 
 
-def _rims(regions: list[Region], places: dict[str, Place], filtered: Mapping[str, Choice | None]) -> dict[str, Sides]:
+def _rims(regions: list[Region], places: dict[str, Place], windowed: Mapping[str, Choice | None]) -> dict[str, Sides]:
     """By root: the rim that its widest reader wants."""
     rims: dict[str, Sides] = {}
     for region in regions:
@@ -208,7 +220,7 @@ def _rims(regions: list[Region], places: dict[str, Place], filtered: Mapping[str
             continue
         x, y = region.operands[0], region.anchor.output
         root, op = _root(places, x.name), region.anchor.op
-        choice = filtered.get(region.node.name)
+        choice = windowed.get(region.node.name)
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
         elif choice and choice.algorithm in WINOGRAD:
@@ -216,6 +228,9 @@ def _rims(regions: list[Region], places: dict[str, Place], filtered: Mapping[str
             want = rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
         else:
             want = rim_of(op.window(x.type), x, y)
+            if choice:  # a direct convolution skips rows outside, and columns outside for a whole tile
+                reach = (choice.pixels - 1) * op.stride[1]
+                want = 0, min(want[1], reach), 0, min(want[3], reach)
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
+from ..ops.conv import Window
 from .target import Target
 
 _MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
@@ -13,7 +14,12 @@ _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
-def tile_cycles(pixels: int, vectors: int) -> float:
+def halves_last(channels: int, lanes: int) -> bool:
+    """Whether the last vector of channels needs half of its lanes at most, and half a register costs less than one."""
+    return lanes == 16 and 0 < channels % lanes <= lanes // 2
+
+
+def tile_cycles(pixels: int, vectors: float) -> float:
     """Cycles for one input channel into a tile: two multiply-adds and two loads start a cycle, the slower one binds.
 
     A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand.
@@ -21,10 +27,28 @@ def tile_cycles(pixels: int, vectors: int) -> float:
     return max(pixels * vectors / 2, (pixels + vectors) / 2) + _LOOP
 
 
-def direct_cycles(rows: int, columns: int, products: int, vectors: int, tile: tuple[int, int]) -> float:
-    """A direct convolution: `products` of taps and input channels for each output."""
+def direct_cycles(
+    window: Window, image: tuple[int, ...], out: tuple[int, ...], channels: int, vectors: int, tile: tuple[int, int]
+) -> float:
+    """A direct convolution, which skips taps where a whole tile meets only padding."""
     p, v = tile
-    return rows * ceil(columns / p) * ceil(vectors / v) * products * tile_cycles(p, v)
+    rows, columns = (
+        _taps_met(kernel, dilation, stride, before, size, count, pixels)
+        for kernel, dilation, stride, before, size, count, pixels in zip(
+            window.kernel, window.dilation, window.stride, window.sides[:2], image, out, (1, p), strict=True
+        )
+    )
+    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v)
+
+
+def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, count: int, pixels: int) -> int:
+    """Along one axis, over all tiles of so many `pixels`: the taps that find the image for some pixel."""
+    met = 0
+    for start in range(0, count, pixels):
+        first = min(start, count - pixels) * stride - before
+        last = first + (pixels - 1) * stride
+        met += sum(last + tap * dilation >= 0 and first + tap * dilation < size for tap in range(kernel))
+    return met
 
 
 def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int]) -> float:
@@ -45,8 +69,9 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return max(1, min(room // (point * pixels), ceil(tiles / pixels)))
 
 
-def best_tile(columns: int, vectors: int, target: Target) -> tuple[int, int]:
-    """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels.
+def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False) -> tuple[int, int]:
+    """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
+    of which the last may be a `half`.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
@@ -55,7 +80,7 @@ def best_tile(columns: int, vectors: int, target: Target) -> tuple[int, int]:
         for p in range(1, min(columns, 28) + 1):
             if p * v + v + 1 > target.registers:
                 break
-            cycles = tile_cycles(p, v) * ceil(columns / p) * (vectors // v)
+            cycles = tile_cycles(p, v - half / 2 if v == vectors else v) * ceil(columns / p) * (vectors // v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)
     return tile

@@ -45,6 +45,14 @@ def test_programs_are_sound(path: Path) -> None:
         assert not found, "\n".join(found)
 
 
+@pytest.mark.parametrize("text", [text for page in PAGES.values() for text in generate.FAILING.findall(page)])
+def test_wrong_lines_are_found_as_their_comments_say(text: str) -> None:
+    """And no others."""
+    said = {(i, code) for i, line in enumerate(text.splitlines(), 1) for code in re.findall(r"# ([EW]\d{4})$", line)}
+    found = [(finding.code, finding.span) for finding in check_text(text) if finding.severity != "note"]
+    assert said == {(span.source.position(span.start)[0], code) for code, span in found if span is not None}
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     for target, anchor in re.findall(r"\]\((?!https:)([^)#]*)(?:#([^)]+))?\)", PAGES[path]):
@@ -83,7 +91,7 @@ def test_a_meaning_is_a_sentence(name: str) -> None:
     assert not any(re.search(r"\b(19|20)\d\d\b", text) for text, _ in meaning.paragraphs), "a source that is not one"
 
 
-WINDOWED = [stage for name, drawn in windows.DRAWN.items() if name != "pad" for stage in drawn]
+WINDOWED = [stage for name, drawn in windows.DRAWN.items() if name not in ("pad", "resize") for stage in drawn]
 
 
 @pytest.mark.parametrize("stage", WINDOWED)

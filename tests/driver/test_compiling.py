@@ -1,6 +1,7 @@
 """`cnnc compile`, `bench` and `verify`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ def test_bench(cnnc: Command, digits: str):
     assert 0 < facts["minimum_ms"] <= facts["median_ms"]
     assert facts["images_per_second"] == pytest.approx(2000 / facts["median_ms"])
     assert cnnc(*words).stdout.startswith("Digits, batch 2, 1 thread: median ")
+
+
+def test_bench_layer_by_layer(cnnc: Command, digits: str):
+    """Each layer once, its arithmetic counted, all of them together as long as a call, roughly."""
+    words = ["bench", digits, "--per-layer", "--seconds", 0.2]
+    profile = json.loads(cnnc(*words, "--format", "json").stdout)["profile"]
+    layers = {layer["name"]: layer for layer in profile["layers"]}
+    assert len(layers) == len(profile["layers"]) >= 7
+    assert layers["relu_2"]["work"] == 2 * 64 * 32 * 9 * 11 * 11
+    assert layers["relu_2"]["place"].endswith("digits.cnn:7:8")
+    assert layers["relu_3"]["bytes"] == 4 * (128 * 1600 + 1600 + 2 * 128)  # weights, input, bias and output
+    assert min(profile["peak_flops"], profile["bandwidth"]) > 1e8
+    text = cnnc(*words).stdout
+    assert re.search(r"relu_2 +(winograd\d|direct) \d+x\d+ ", text)
 
 
 def test_bench_with_random_weights(cnnc: Command, tmp_path: Path):

@@ -14,6 +14,8 @@ QUICK = [
     ("resnet.cnn:ResNet18", "--random-weights", 1),
     ("resnet.cnn:ResNet34", "--random-weights", 1),
     ("resnet.cnn:ResNet50", "--random-weights", 1),
+    ("mobilenet.cnn", "--random-weights", 1),
+    ("deeplab.cnn", "--random-weights", 1, "--size", "H=49", "--size", "W=65"),
 ]
 SLOW = [("vgg16.cnn", "--random-weights", 1)]  # 138 million weights
 every_example = pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_check_reports_all_files_and_fails_for_one(cnnc: Command, digits: str, e
 
 
 def test_our_own_fault_leaves_a_repro(cnnc: Command, digits: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    def explode(*_: object) -> None:
+    def explode(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))

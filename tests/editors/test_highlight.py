@@ -12,15 +12,16 @@ import pytest
 import textmate
 from hypothesis import given
 from hypothesis import strategies as st
+from lark import Lark
 from pygments.token import Error, Name, _TokenType
 
 from cnnc import highlight
-from cnnc.compiler.frontend.parse import grammar
 from cnnc.compiler.ir.operator import REGISTRY
 from cnnc.highlight import CnnLexer
 
 ROOT = Path(__file__).parents[2]
-TERMINALS = {terminal.name: terminal.pattern.to_regexp() for terminal in grammar().terminals}
+GRAMMAR = Lark.open_from_package("cnnc.grammar", "cnn.lark", parser="lalr", start="file")
+TERMINALS = {terminal.name: terminal.pattern.to_regexp() for terminal in GRAMMAR.terminals}
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("*.cnn"))}
 
 fragments = st.sampled_from(
@@ -59,7 +60,7 @@ def test_tokens_of_examples_are_those_of_the_parser(name: str) -> None:
     text = TEXTS[name]
     found = {start: value for start, kind, value in tokens(text) if kind is not Error}
     assert "".join(found.values()) == text
-    for token in grammar().lex(text):
+    for token in GRAMMAR.lex(text):
         assert found[token.start_pos or 0] == token
 
 

@@ -44,7 +44,7 @@ def test_a_finding_is_one_line_of_json():
         "end_column": 41,
         "label": "4 axes",
         "notes": ["shapes: x f32[N, 3, 8, 8] -> conv(4, 3) f32[N, 4, 6, 6]"],
-        "help": "insert flatten (144 features) or global_avgpool (4)",
+        "help": "insert flatten (144 features), or global_avgpool -> flatten (4)",
     }
 
 

@@ -402,7 +402,7 @@ DEEP = {
 def test_depth_and_length_are_no_matter(name: str):
     once = formatted(f"const deep = {DEEP[name]}")
     assert formatted(once) == once
-    assert all(finding.severity == "warning" for finding in check_text(once))
+    assert not [finding for finding in check_text(once) if finding.code.startswith("E01")]
 
 
 def test_a_file_that_does_not_parse_has_no_layout():

@@ -24,7 +24,7 @@ block conv_2_region {
 
 model Digits {
   input image: f32[N, 32, 13, 13]
-  param gamma: f32[64, 1, 1] = -1e-06 as "block_1.gamma"
+  param gamma: f32[64, 1, 1] = -1e-6 as "block_1.gamma"
   a: f32[N, 64, 11, 11] = image -> conv_2_region
   b: f32[N, 64, 11, 11] = image -> conv(64, 3) as "conv2"
   c: f32[N, 64, 11, 11] = (a, gamma, b) -> add

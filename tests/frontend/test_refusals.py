@@ -58,7 +58,8 @@ BODIES = [
     ("output y = x -> repeat(1000000, relu)", "repeat(1000000, relu)", "E0331"),
     ("train { los = 3 }  output y = x", "los", "E0215"),
     ("train { epochs = 3 epochs = 4 }  output y = x", "epochs", "E0203"),
-    ('test "a" { }  output y = x', "test", "E0224"),
+    ('test "a" { assert y -> close(1) }  output y = x', "test", "E0224"),
+    ('test "a" { x = zeros(N=1) }  output y = x', "test", "E0214"),
     ("tune { }  output y = x", "tune", "E0214"),
 ]
 

@@ -237,6 +237,27 @@ def test_sections_see_the_names_of_the_model():
     assert not model.warnings
 
 
+def test_a_test_gives_the_sizes_that_are_free():
+    text = """model M { input x: f32[N, 1, H, 16*W]  output y = x -> relu
+      test "sizes" { H = 3  W = 1  x = random(seed=1, N=2)  assert (y -> close(x)) and y.channels == 1 }
+      test "lists" { x = [[[[1, 2, 3]]]]  assert not (y -> close([1, 2], tol=0.1)) } }"""
+    assert len(parse_text(text, free=True).tests) == 2
+    assert len(parse_text(text, sizes={"H": 8, "W": 16}).tests) == 2
+
+
+def test_settings_are_read_by_those_below():
+    made("""logits = x -> flatten -> dense(3)  output y = logits -> softmax
+      train { input label: i64[N]  epochs = 2 * 5  steps = epochs * 100
+        loss = ((logits, label) -> cross_entropy) + 0.1 * ((x -> conv(3, 16) -> flatten, logits) -> mse)
+        optimizer = sgd(0.1, momentum=0.9)  schedule = step(epochs // 2, warmup=steps)
+        augment = shift(2) -> flip -> noise(0.1)  batch = 64  seed = 0 }""")
+
+
+def test_weights_that_only_training_needs_are_not_the_model_s():
+    text = "h = x -> conv(4, 3)  output y = h  train { loss = (h -> conv(4, 1), h) -> mse }"
+    assert layers(text) == ["conv_1"]
+
+
 def test_steps_stand_in_the_order_in_which_they_are_written():
     nodes = [node.name for node in made("a = x -> exp  b = x -> [sqrt, log] -> add  output y = a + b").graph.nodes()]
     assert nodes == ["x", "a", "sqrt_1", "log_1", "b", "y"]

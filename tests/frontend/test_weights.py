@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from cnnc.compiler.frontend import load
-from cnnc.compiler.frontend.weights import fit, load_weights, random_weights, read_weights
+from cnnc.compiler.frontend import load, parse_text
+from cnnc.compiler.frontend.fitting import fit
+from cnnc.compiler.frontend.weights import load_weights, open_weights, random_weights
 from cnnc.runtime.errors import WeightsError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -53,29 +61,95 @@ mine.npz does not fit Digits
     )
 
 
-def test_damaged_files_are_refused(files, tmp_path):
-    for file in files:
-        whole = file.read_bytes()
-        broken = tmp_path / f"broken{file.suffix}"
-        for data in (b"", whole[:4], whole[: len(whole) // 2], whole[:-5], b"\xff" * 100, whole[:2000] + bytes(9)):
-            broken.write_bytes(data)
-            with pytest.raises(WeightsError) as caught:
-                read_weights(broken)
-            assert caught.value.code == "E0401"
+def test_arrays_are_read_as_numpy_wrote_them(tmp_path):
+    """In both orders of axes, compressed or not, larger than one reading."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "number": np.float32(3),
+        "fortran": np.asfortranarray(random.random((3, 4, 5), np.float32)),
+        "large": random.random((700, 1000), np.float32),
+    }
+    for k, save in enumerate((np.savez, np.savez_compressed)):
+        save(tmp_path / f"{k}.npz", **arrays)
+        with open_weights(tmp_path / f"{k}.npz") as stored:
+            for name, array in arrays.items():
+                read = stored[name].read()
+                assert read.flags.c_contiguous
+                np.testing.assert_array_equal(read, array)
 
 
-def test_an_array_that_promises_more_than_it_has_is_refused(tmp_path):
-    np.savez(tmp_path / "lie.npz", a=np.zeros(16, np.float32))
-    data = (tmp_path / "lie.npz").read_bytes()
-    (tmp_path / "lie.npz").write_bytes(data.replace(b"(16,)", b"(9e9)"[:5]))
-    with pytest.raises(WeightsError):
-        read_weights(tmp_path / "lie.npz")
+def test_what_is_not_wanted_is_not_read(digits, tmp_path):
+    """PyTorch counts the batches that a normalization has seen."""
+    data = random_weights(digits)
+    save_file({**data, "bn.num_batches_tracked": np.array(3)}, tmp_path / "w.safetensors")
+    bound = load_weights(digits, tmp_path / "w.safetensors")
+    assert set(bound.params) == set(data)
 
 
-def test_pickles_are_never_loaded(tmp_path):
-    np.savez(tmp_path / "objects.npz", a=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(WeightsError):
-        read_weights(tmp_path / "objects.npz")
+def test_the_search_for_renames_ends_soon():
+    """Though a file may have thousands of tensors that each of the missing ones might be."""
+    graph = parse_text("model M { input x: f32[N, 4]  output y = x -> repeat(10, dense(4)) }").graph
+    alike = {f"{'layer' * 12}{k}.weight": np.zeros((4, 4), np.float32) for k in range(8000)}
+    started = time.process_time()
+    with pytest.raises(WeightsError, match="is it `layer"):
+        fit(graph, alike)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_files_that_shrink_are_refused(kind, files, tmp_path):
+    shrinking = tmp_path / files[kind].name
+    shrinking.write_bytes(files[kind].read_bytes())
+    with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as stored:
+        os.truncate(shrinking, 2000)
+        for tensor in stored.values():
+            tensor.read()
+
+
+def test_weights_that_memory_has_no_room_for_are_refused(tmp_path):
+    """The network wants 400 MB, and the file has them: it is a hole."""
+    graph = parse_text("model M { input x: f32[N, 10000]  output y = x -> dense(10000, bias=false) as fc }").graph
+    about = {"dtype": "F32", "shape": [10_000, 10_000], "data_offsets": [0, 400_000_000]}
+    header = json.dumps({"fc.weight": about}).encode()
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    os.truncate(tmp_path / "w.safetensors", 8 + len(header) + 400_000_000)
+    with memory_for(100_000_000), pytest.raises(WeightsError, match="there is not enough memory"):
+        load_weights(graph, tmp_path / "w.safetensors")
+
+
+@contextmanager
+def memory_for(more: int) -> Iterator[None]:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    before, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, most))
+
+
+def test_files_that_may_not_be_read_are_refused(files, tmp_path):
+    closed = tmp_path / "closed.npz"
+    closed.write_bytes(files[1].read_bytes())
+    closed.chmod(0)
+    with (
+        as_nobody(),
+        pytest.raises(WeightsError, match=r"cannot read .*closed.npz: Permission denied"),
+        open_weights(closed),
+    ):
+        pass
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Lay down the rights of root, who may read everything."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def test_random_weights_start_as_the_operators_say():

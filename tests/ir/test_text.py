@@ -68,7 +68,7 @@ block act_region {
 
 model Forms {
   input pixels: u8[N, 4, 6, 6]
-  param gamma: f32[4, 1, 1] = 1e-06 as "block_1.gamma"
+  param gamma: f32[4, 1, 1] = 1e-6 as "block_1.gamma"
   x: f32[N, 4, 6, 6] = pixels -> scale(0.00392156862745098)
   c: f32[N, 4, 6, 6] = x -> conv(4, (3, 1), pad=(1, 0), groups=2) as "block_1.c"
   p, q = c -> split(2)

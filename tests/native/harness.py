@@ -11,8 +11,9 @@ from builder import with_random_weights
 from child import Note, in_child
 from guarded import NONE, READ, WRITE, Window
 
-from cnnc.compiler.codegen.program import Address, Buffer, Constant, Program, Step
+from cnnc.compiler.codegen.program import Address, Buffer, Constant, Images, Program, Step
 from cnnc.compiler.codegen.program import Word as Operand
+from cnnc.compiler.codegen.segments import Segment, batching
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.verify import verify
@@ -87,6 +88,7 @@ def run_guarded(
 ) -> dict[str, Array]:
     """Step by step, each tensor a window of its own, and accessible only to steps that say that they touch it."""
     program, code = native.program, Code(native.artifact.code)
+    batches = batching(program)
     images = len(next(iter(inputs.values())))
     ports = [Window.holding(inputs[port.name], at_end) for port in native.artifact.manifest.inputs]
     given = {("input", i): window for i, window in enumerate(ports)}
@@ -94,37 +96,52 @@ def run_guarded(
         given["output", i] = Window(images * port.bytes, at_end)
     constants = {name: Window.holding(data, at_end) for name, data in program.constants.items()}
     touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
-    arena = {storage: Window(storage.bytes, at_end) for storage in touched}
+    pitch = {storage: storage.image_bytes if storage in batches.kept else 0 for storage in touched}
+    arena = {s: Window((batches.images(s) - 1) * pitch[s] + s.bytes, at_end) for s in touched}
     scratch = Window(native.artifact.manifest.scratch_bytes_per_thread, at_end)
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
 
-    def resolve(word: Operand, image: int) -> int:
+    def resolve(word: Operand, first: int, image: int) -> int:
+        """A word for an image of the tile whose first image is `first`."""
         if isinstance(word, Constant):
             return constants[word.name].address
+        if isinstance(word, Images):
+            return min(batches.tile, images - first)
         if isinstance(word, Address):
             buffer = word.buffer
             if buffer.port is None:
-                return arena[buffer.storage].address + buffer.origin + word.offset
-            return given[buffer.port].address + image * buffer.bytes + word.offset
+                return arena[buffer.storage].address + image * pitch[buffer.storage] + buffer.origin + word.offset
+            return given[buffer.port].address + (first + image) * buffer.bytes + word.offset
         return word
 
-    for image in range(images):
-        for window in arena.values():
-            window.protect(WRITE)
-            window.array(np.uint8, (window.size,)).fill(0xFF)
-            window.protect(NONE)
-        for number, step in enumerate(program.steps):
-            note.write(f"step {number}, {step.kernel} of `{step.node}`, image {image}, windows at_end={at_end}")
-            words = np.array([resolve(word, image) for word in step.words], np.int64)
+    def run_steps(segment: Segment, first: int, image: int) -> None:
+        for number in range(segment.first, segment.first + segment.count):
+            step = program.steps[number]
+            note.write(f"step {number}, {step.kernel} of `{step.node}`, image {first + image}, windows at_end={at_end}")
+            words = np.array([resolve(word, first, image) for word in step.words], np.int64)
             kernel = prototype(code.address(step.kernel))
             with _allowed(step, arena):
                 for part in range(parts):
                     scratch.array(np.uint8, (scratch.size,)).fill(0xFF)
                     kernel(words.ctypes.data, part, parts, scratch.address)
+
+    for first in range(0, images, batches.tile):
+        blank(arena)
+        for segment in batches.segments:
+            for image in range(min(batches.tile, images - first) if segment.each else 1):
+                run_steps(segment, first, image)
     return {
         port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
         for i, port in enumerate(native.artifact.manifest.outputs)
     }
+
+
+def blank(arena: Mapping[Buffer, Window]) -> None:
+    """Whatever was there before is NaN now, and nobody may touch it."""
+    for window in arena.values():
+        window.protect(WRITE)
+        window.array(np.uint8, (window.size,)).fill(0xFF)
+        window.protect(NONE)
 
 
 class _allowed:  # noqa: N801  a context manager

@@ -14,6 +14,7 @@ from random_graphs import networks
 from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.codegen.memory import Arena, plan_arena
 from cnnc.compiler.codegen.program import Buffer, Program, plan
+from cnnc.compiler.codegen.segments import batching
 from cnnc.compiler.frontend.load import load
 from cnnc.compiler.ir.types import ints
 from cnnc.compiler.pipeline import GRAPH_PASSES
@@ -38,26 +39,35 @@ def program_of(name: str) -> Program:
     return plan(graph, choose(graph, target(BEST)), LOWERINGS)
 
 
-def assert_apart(program: Program, arena: Arena) -> None:
-    """Step by step, by a byte map: whoever is yet to be read keeps every byte that was written for it."""
-    last = {b.storage: t for t, step in enumerate(program.steps) for b in step.reads if b.port is None}
-    owner: dict[int, Buffer] = {}
-    for t, step in enumerate(program.steps):
-        alive = {b.storage for b in (*step.reads, *step.writes) if b.port is None}
-        alive |= {b for b in owner.values() if last.get(b, -1) >= t}
+def assert_apart(program: Program, arena: Arena, images: int = 2) -> None:
+    """Step by step for the first images of a tile, by a byte map: what is yet to be read keeps every byte that was
+    written for it."""
+    batches = batching(program)
+    runs = [
+        (step, [k])
+        for segment in batches.segments
+        for k in range(images if segment.each and batches.tile > 1 else 1)
+        for step in program.steps[segment.first : segment.first + segment.count]
+    ]
+    runs = [(step, range(images) if step.once else own) for step, own in runs]
+    last = {(b.storage, k): t for t, (step, own) in enumerate(runs) for b in step.reads for k in own}
+    owner: dict[int, tuple[Buffer, int]] = {}
+    for t, (step, own) in enumerate(runs):
+        alive = {(b.storage, k) for b in (*step.reads, *step.writes) if b.port is None for k in own}
+        alive |= {key for key in owner.values() if last.get(key, -1) >= t}
         owner = {}
-        for buffer in alive:
-            start = arena.offsets[buffer]
+        for buffer, k in alive:
+            start = arena.offsets[buffer] + (k * buffer.image_bytes if buffer in batches.kept else 0)
             assert start % ALIGNMENT == 0
             assert start + buffer.bytes <= arena.bytes
             for line in range(start // ALIGNMENT, -(-(start + buffer.bytes) // ALIGNMENT)):
-                assert owner.setdefault(line, buffer) is buffer, f"step {t}: {owner[line].name} and {buffer.name}"
+                assert owner.setdefault(line, (buffer, k)) == (buffer, k), f"{step.node}: {owner[line]}, {buffer.name}"
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_examples_share_no_living_byte_and_waste_none(name: str):
     program = program_of(name)
-    arena = plan_arena(program)
+    arena = plan_arena(program, batching(program))
     assert_apart(program, arena)
     assert arena.bytes <= 1.05 * arena.peak
     assert arena.peak <= arena.bytes
@@ -71,6 +81,6 @@ def test_random_networks_share_no_living_byte(net: Net, fused: bool):
     except TargetError:
         assume(False)
         return
-    arena = plan_arena(native.program)
+    arena = plan_arena(native.program, batching(native.program))
     assert_apart(native.program, arena)
     assert native.artifact.manifest.arena_bytes == arena.bytes

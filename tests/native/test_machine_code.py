@@ -12,6 +12,7 @@ from test_elementwise import UNARY
 from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
+from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import Target, target
@@ -25,9 +26,9 @@ def innermost(assembly: str) -> str:
     return max(re.split(r"^(?:\.L\S+:|# %bb).*$", assembly, flags=re.M), key=lambda part: len(SUM.findall(part)))
 
 
-def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False) -> str:
+def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False, skips: bool = True) -> str:
     e = Emitter(cpu)
-    Direct(pixels, vectors, step, False, planar, Epilogue(bias=True)).emit(e, "tile")
+    Direct(pixels, vectors, cpu.lanes, step, False, planar, skips, Epilogue(bias=True)).emit(e, "tile")
     return innermost(assembly_of(e.text(), cpu))
 
 
@@ -51,6 +52,21 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
             assert not spills, (pixels, vectors)
         elif level.fma:
             assert spills <= sums // 4, (pixels, vectors)
+
+
+@every_cpu
+def test_winograds_products_stay_in_registers(cpu: str):
+    level = target(cpu)
+    counts = (1, 4, 9, 16, 49, 196, 784, 3136)
+    for pixels, vectors in sorted({best_tile(c, v, level) for c in counts for v in (1, 2, 4, 8, 16, 32)}):
+        e = Emitter(level)
+        Winograd(4, pixels, vectors, False, Epilogue(bias=True)).emit(e, "tile")
+        stretches = re.split(r"^(?:\.L\S+:|# %bb).*$", assembly_of(e.text(), level), flags=re.M)
+        products = [part for part in stretches if len(SUM.findall(part)) == pixels * vectors * level.lanes]
+        if level.registers == 32 or (level.fma and (vectors > 1 or pixels < 10)):
+            scalars = [len(re.findall(r"broadcastss|1to16", part)) for part in products]
+            ((inner, _),) = [pair for pair in zip(products, scalars, strict=True) if pair[1] == pixels * level.lanes]
+            assert not SPILL.search(inner), (pixels, vectors)
 
 
 @every_cpu

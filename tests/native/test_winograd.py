@@ -7,6 +7,7 @@ import pytest
 from builder import Net, image, stage, with_random_weights
 from harness import assert_right, compile_native, every_cpu, every_way, hold, images_for, truth
 
+from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
@@ -103,6 +104,14 @@ def dilated(lanes: int) -> Graph:
     return net.graph
 
 
+def grouped(lanes: int) -> Graph:
+    net = Net()
+    for i, (inside, outside, groups) in enumerate([(lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 2 * lanes, 2)]):
+        x = net.input(f"x{i}", image(groups * inside, 5 + i, 7))
+        net.output(net.chain(x, stage("conv", channels=groups * outside, kernel=3, pad=1, groups=groups)))
+    return net.graph
+
+
 def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice]:
     """The algorithm for every layer, with register tiles of many kinds."""
     choices = {}
@@ -110,7 +119,8 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
         (x,) = graph.operands(conv)
         channels, height, width = conv.output.type.known
         count = len(tiles(conv.op.window(x.type), height, width, WINOGRAD[algorithm]))  # type: ignore[attr-defined]
-        vectors = [v for v in (1, 2, 4) if -(-channels // lanes) % v == 0][-1 if (i + k) % 2 else 0]
+        each = -(-channels // conv.op.groups // lanes)  # type: ignore[attr-defined]
+        vectors = [v for v in (1, 2, 4) if each % v == 0][-1 if (i + k) % 2 else 0]
         pixels = min(count, (1, 3, 4, 7)[(i + k) % 4])
         choices[conv.name] = Choice(algorithm, pixels, vectors, block=1 + (i + k) % 3)
     return choices
@@ -118,7 +128,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
 
 @every_cpu
 @algorithms
-@pytest.mark.parametrize("family", [layers, dilated])
+@pytest.mark.parametrize("family", [layers, dilated, grouped])
 @pytest.mark.parametrize("k", range(4))
 def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
     lanes = target(cpu).lanes
@@ -166,6 +176,15 @@ def test_a_large_number_costs_accuracy_in_its_tile_only():
     assert_right(every_way(native, inputs), wanted)
     bound = wanted["conv_1"].bound[0]
     assert bound[:, :6, :6].min() > 1e4 * bound[:, 8:, 8:].max()
+
+
+def test_images_larger_than_caches_are_fetched_ahead():
+    """Of the last block there is none to fetch, and nobody looks for it."""
+    net = Net()
+    x = net.input("x", image(16, 270, 262))
+    net.output(net.chain(x, stage("conv", channels=16, kernel=3, pad=1)))
+    native = hold(net.graph)
+    assert any(isinstance(kernel, Winograd) and kernel.fetches for kernel in native.program.kernels)
 
 
 def test_exact_compilations_have_none():

@@ -117,7 +117,7 @@ REFUSALS = [
     ("maxpool", {"kernel": 2, "pad": 2}, ["f32[N, 3, 9, 9]"], "E0308",
      "maxpool has windows of 2 pixels that lie in the pad of 2", "less pad"),
     ("dense", {"units": 10}, ["f32[N, 64, 5, 5]"], "E0307", "dense wants a 2-D tensor, got f32[N, 64, 5, 5]",
-     "insert flatten (1,600 features) or global_avgpool (64)"),
+     "insert flatten (1,600 features), or global_avgpool -> flatten (64)"),
     ("dense", {"units": 10}, ["f32[N, 64, H, W]"], "E0307", "dense wants a 2-D tensor", "global_avgpool -> flatten"),
     ("add", {}, ["f32[N, 256, 56, 56]", "f32[N, 64, 56, 56]"], "E0302",
      "cannot add f32[N, 256, 56, 56] and f32[N, 64, 56, 56]", "conv(256, 1)"),

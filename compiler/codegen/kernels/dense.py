@@ -1,10 +1,11 @@
-"""Dense layer of one image: a matrix streams past a vector."""
+"""Dense layer: a matrix streams past a vector, or past several at a time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..emit import Emitter, Var
+from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue, Tail
 
 _ROUND = 4  # inputs a round: enough loads under way to keep memory busy
@@ -12,46 +13,62 @@ _ROUND = 4  # inputs a round: enough loads under way to keep memory busy
 
 @dataclass(frozen=True)
 class Dense:
-    """`vectors` of outputs at a time, in `sets` of sums that take turns, so that no addition waits for the one before.
+    """`vectors` of outputs at a time, for `together` images where there are so many, else for one. An image's sums are
+    added up in the same order either way, so that its batch makes no difference to it.
 
-    Weights are `[group][input][vectors * lanes]`.
+    Weights are `[group][input][vectors * lanes]`; an image's numbers lie `input_image` bytes from the one before.
     """
 
     vectors: int
-    sets: int
+    together: int
     epilogue: Epilogue
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        return ("@input", "@weights", "@output", "groups", "inputs", "weights_group", *self.epilogue.arguments)
+        return (
+            "@input", "@weights", "@output",
+            "groups", "inputs", "images",
+            "weights_group", "input_image", "output_image",
+            *self.epilogue.arguments,
+        )  # fmt: skip
 
     def emit(self, e: Emitter, name: str) -> None:
-        size = e.target.vector_bytes
         with e.kernel(name, self.arguments) as a:
-            rounds = e.div_int(a["inputs"], _ROUND)
-            rest = e.sub_int(a["inputs"], e.mul_int(rounds, _ROUND))
             lo, hi = e.share(a["groups"])
+            many = e.compare("sge", a["images"], self.together)
             with e.loop("group", hi, start=lo) as group:
-                first = e.mul_int(group, self.vectors)
-                w = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
-                x = Var("ptr", a["input"])
-                sums = [[Var(e.vector, "zeroinitializer") for _ in range(self.vectors)] for _ in range(self.sets)]
-                carried = [x, w, *(s for part in sums for s in part)]
-                with e.loop("round", rounds, vary=carried):
-                    for i in range(_ROUND):
-                        self._input(e, x, w, sums[i % self.sets])
-                with e.loop("rest", rest, vary=carried):
-                    self._input(e, x, w, sums[0])
-                out = e.at(a["output"], e.mul_int(first, size))
-                tail = Tail(e, self.epilogue, a, first, 0)
-                for v in range(self.vectors):
-                    total = sums[0][v].value
-                    for part in sums[1:]:
-                        total = e.set(f"fadd {e.vector} {total}, {part[v].value}")
-                    e.store(tail.block(v, 0).finish(total, 0), out, v * size)
+                with e.when(many), e.loop("image", a["images"], step=self.together) as image:
+                    first = e.min_int(image, e.sub_int(a["images"], self.together))
+                    self._images(e, a, group, first, self.together)
+                alone = e.choose(many, "i64", 0, a["images"])
+                with e.loop("alone", alone) as image:
+                    self._images(e, a, group, image, 1)
 
-    def _input(self, e: Emitter, x: Var, w: Var, sums: list[Var]) -> None:
-        value = e.splat(e.load_float(x.value))
-        for v, total in enumerate(sums):
-            total.value = e.fma(e.load(w.value, v * e.target.vector_bytes), value, total.value)
-        x.value, w.value = e.at(x.value, 4), e.at(w.value, self.vectors * e.target.vector_bytes)
+    def _images(self, e: Emitter, a: dict[str, str], group: str, first: Int, count: int) -> None:
+        """A group's outputs for some images: `[image][vector]` sums in registers from the first to the last input."""
+        size, images = e.target.vector_bytes, [e.add_int(first, i) for i in range(count)]
+        w = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
+        places = [Var("ptr", e.at(a["input"], e.mul_int(image, a["input_image"]))) for image in images]
+        sums = [[Var(e.vector, "zeroinitializer") for _ in range(self.vectors)] for _ in images]
+        carried = [w, *places, *(total for image in sums for total in image)]
+        rounds = e.div_int(a["inputs"], _ROUND)
+        with e.loop("round", rounds, vary=carried):
+            for _ in range(_ROUND):
+                self._input(e, places, w, sums)
+        with e.loop("rest", e.sub_int(a["inputs"], e.mul_int(rounds, _ROUND)), vary=carried):
+            self._input(e, places, w, sums)
+        block = e.mul_int(group, self.vectors)
+        for image, totals in zip(images, sums, strict=True):
+            out = e.at(e.at(a["output"], e.mul_int(image, a["output_image"])), e.mul_int(block, size))
+            tail = Tail(e, self.epilogue, a, block, image)  # to the epilogue, images are rows
+            for v, total in enumerate(totals):
+                e.store(tail.block(v, 0).finish(total.value, 0), out, v * size)
+
+    def _input(self, e: Emitter, places: Sequence[Var], w: Var, sums: Sequence[Sequence[Var]]) -> None:
+        weights = [e.load(w.value, v * e.target.vector_bytes) for v in range(self.vectors)]
+        for place, totals in zip(places, sums, strict=True):
+            value = e.splat(e.load_float(place.value))
+            for weight, total in zip(weights, totals, strict=True):
+                total.value = e.fma(weight, value, total.value)
+            place.value = e.at(place.value, 4)
+        w.value = e.at(w.value, self.vectors * e.target.vector_bytes)

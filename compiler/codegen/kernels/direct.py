@@ -1,19 +1,21 @@
 """Direct convolution: a register tile of outputs, the whole sum inside.
 
-Layouts: the input is `[block][row][pixel][lane]` with a rim of zeros where taps fall outside (`lanes` channels a
-block, or 1 for the planar images that first layers read); weights are `[group][block][kh][kw][lane][vectors * lanes]`,
-so that a tile streams them in address order (a *group* is the output channels that one tile computes). Trip counts and
-strides are arguments: one kernel serves every layer of its tile, column stride and epilogue.
+Layouts: the input is `[block][row][pixel][lane]` with a rim of zeros where taps of a tile fall outside to the left or
+right (`lanes` channels a block, or 1 for the planar images that first layers read); weights are
+`[group][block][kh][kw][lane][vectors * lanes]`, so that a tile streams them in address order (a *group* is the output
+channels that one tile computes). Trip counts and strides are arguments: one kernel serves every layer of its tile,
+column stride and epilogue.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, zeros
+from .outer import outer_product, registers, zeros
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,18 @@ class Direct:
     """`pixels` x `vectors` outputs at a time; `step` input pixels between neighbouring outputs of a row, which lie
     `spread` pixels apart (a transposed convolution makes every other one).
 
-    Work is counted in units of one output row of one group.
+    The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
+    Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
+    outside for all pixels of a tile. Work is counted in units of one output row of one group.
     """
 
     pixels: int
     vectors: int
+    last: int
     step: int
     pointwise: bool
     planar: bool
+    skips: bool
     epilogue: Epilogue
     spread: int = 1
 
@@ -44,11 +50,13 @@ class Direct:
             "tap_row", "tap_column",  # bytes from tap to tap
             "weights_group",  # bytes from group to group
             "output_plane", "output_row",
+            *(_PLACES if self.skips else ()),
             *self.epilogue.arguments,
         )  # fmt: skip
 
     def emit(self, e: Emitter, name: str) -> None:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
+        columns = registers(e, vectors, self.last)
         with e.kernel(name, self.arguments) as a:
             lo, hi = e.share(e.mul_int(a["groups"], a["rows"]))
             group = Var("i64", e.div_int(lo, a["rows"]))
@@ -62,43 +70,113 @@ class Direct:
                 first = e.mul_int(group.value, vectors)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
                 target = e.at(target, e.mul_int(row.value, a["output_row"]))
-                tail = Tail(e, self.epilogue, a, first, row.value, self.spread)
+                tails = {column: Tail(column, self.epilogue, a, first, row.value, self.spread) for column in columns}
+                high = self._rows(e, a, row.value)
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
-                    here = e.at(source, e.mul_int(x, self.step * (4 if self.planar else size)))
-                    sums = self._tile(e, a, here, weights)
+                    here = e.at(source, e.mul_int(x, self._pitch(e)))
+                    sums = self._tile(e, columns, a, here, weights, high, self._columns(e, a, x))
                     place = e.mul_int(x, size * self.spread)
-                    for v in range(vectors):
-                        block = tail.block(v, place)
+                    for v, register in enumerate(columns):
+                        block = tails[register].block(v, place)
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p in range(pixels):
-                            e.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
+                            register.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
                 row.value = e.choose(wrap, "i64", 0, row.value)
                 group.value = e.choose(wrap, "i64", e.add_int(group.value, 1), group.value)
 
-    def _tile(self, e: Emitter, a: dict[str, str], source: str, weights: str) -> list[list[Var]]:
+    def _pitch(self, e: Emitter) -> int:
+        """Bytes between the inputs of neighbouring outputs."""
+        return self.step * (4 if self.planar else e.target.vector_bytes)
+
+    def _rows(self, e: Emitter, a: dict[str, str], row: str) -> Taps:
+        """The rows of taps that find the image."""
+        if not self.skips:
+            return Taps(0, 1 if self.pointwise else a["kernel_height"])
+        first = e.add_int(a["first_row"], e.mul_int(row, a["row_step"]))
+        return taps_inside(e, first, first, a["row_taps"], a["kernel_height"], a["image_rows"])
+
+    def _columns(self, e: Emitter, a: dict[str, str], x: str) -> Taps:
+        """The columns of taps that find the image for some pixel of a tile."""
+        if not self.skips:
+            return Taps(0, 1 if self.pointwise else a["kernel_width"])
+        first = e.add_int(a["first_column"], e.mul_int(x, self.step))
+        last = e.add_int(first, (self.pixels - 1) * self.step)
+        return taps_inside(e, first, last, a["column_taps"], a["kernel_width"], a["image_columns"])
+
+    def _tile(
+        self,
+        e: Emitter,
+        columns: Sequence[Emitter],
+        a: dict[str, str],
+        source: str,
+        weights: str,
+        high: Taps,
+        wide: Taps,
+    ) -> list[list[Var]]:
         """The sums of one register tile: `[pixel][vector]`, in registers from the first to the last tap."""
-        sums = zeros(e, self.pixels, self.vectors)
-        plane, w = Var("ptr", source), Var("ptr", weights)
-        pitch = self.step * (4 if self.planar else e.target.vector_bytes)
-        carried = [w, *(s for pixel in sums for s in pixel)]
+        sums = zeros(columns, self.pixels)
+        source = e.at(e.at(source, e.mul_int(high.first, a["tap_row"])), e.mul_int(wide.first, a["tap_column"]))
+        skipped = e.add_int(e.mul_int(high.first, a["kernel_width"]), wide.first) if self.skips else 0
+        plane, tap = Var("ptr", source), self.vectors * e.target.vector_bytes
+        full = tap if self.planar else tap * e.lanes  # bytes of a tap's weights
+        w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
+        carried = [w, *(total for pixel in sums for total in pixel)]
         with e.loop("block", a["blocks"], vary=[plane, *carried]):
-            with self._taps(e, a, plane.value, carried) as tap:
+            with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 for c in range(1 if self.planar else e.lanes):
-                    outer_product(e, tap, pitch, c, w, sums)
+                    outer_product(e, columns, here, self._pitch(e), c, w, sums)
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
-            with e.when(e.compare("ne", a["tail"], 0), vary=carried), self._taps(e, a, plane.value, carried) as tap:
-                lane = Var("ptr", tap)
-                with e.loop("lane", a["tail"], vary=[lane, *carried]):
-                    outer_product(e, lane.value, pitch, 0, w, sums)
-                    lane.value = e.at(lane.value, 4)
+            part = e.mul_int(a["tail"], tap)
+            with e.when(e.compare("ne", a["tail"], 0), vary=carried):
+                w.value = e.at(w.value, e.mul_int(skipped, e.sub_int(part, full)))
+                with self._taps(e, a, plane.value, part, high, wide, w, carried) as here:
+                    lane = Var("ptr", here)
+                    with e.loop("lane", a["tail"], vary=[lane, *carried]):
+                        outer_product(e, columns, lane.value, self._pitch(e), 0, w, sums)
+                        lane.value = e.at(lane.value, 4)
         return sums
 
-    def _taps(self, e: Emitter, a: dict[str, str], plane: str, carried: list[Var]) -> AbstractContextManager[str]:
-        """Loops over the window of one block; gives the address of the tap for the tile's first pixel."""
-        high: Int = 1 if self.pointwise else a["kernel_height"]
-        wide: Int = 1 if self.pointwise else a["kernel_width"]
-        return e.walk(plane, [("kh", high, a["tap_row"]), ("kw", wide, a["tap_column"])], carried)
+    @contextmanager
+    def _taps(
+        self, e: Emitter, a: dict[str, str], plane: str, tap: Int, high: Taps, wide: Taps, w: Var, carried: list[Var]
+    ) -> Iterator[str]:
+        """Loops over the window of one block; gives the address of the tap for the tile's first pixel. `w` passes the
+        weights of skipped taps, `tap` bytes each."""
+        line = Var("ptr", plane)
+        with e.loop("kh", high.count, vary=[line, *carried]):
+            here = Var("ptr", line.value)
+            with e.loop("kw", wide.count, vary=[here, *carried]):
+                yield here.value
+                here.value = e.at(here.value, a["tap_column"])
+            line.value = e.at(line.value, a["tap_row"])
+            if self.skips:
+                w.value = e.at(w.value, e.mul_int(e.sub_int(a["kernel_width"], wide.count), tap))
+        if self.skips:
+            rest = e.mul_int(e.sub_int(a["kernel_height"], high.count), a["kernel_width"])
+            w.value = e.at(w.value, e.mul_int(rest, tap))
+
+
+@dataclass(frozen=True)
+class Taps:
+    """A stretch of taps along one axis."""
+
+    first: Int
+    count: Int
+
+
+# Where the window lies: the first tap's row for the first output, and rows from output to output and from tap to tap.
+_PLACES = ("first_row", "row_step", "row_taps", "image_rows", "first_column", "column_taps", "image_columns")
+
+
+def taps_inside(e: Emitter, first: str, last: str, step: str, count: str, size: str) -> Taps:
+    """Of `count` taps, `step` apart, those inside `[0, size)` for some of the pixels whose first tap is at `first` to
+    `last`."""
+    before = e.max_int(0, e.sub_int(0, last))
+    begin = e.min_int(count, e.div_int(e.add_int(before, e.sub_int(step, 1)), step))
+    room = e.max_int(0, e.sub_int(size, first))
+    end = e.min_int(count, e.div_int(e.add_int(room, e.sub_int(step, 1)), step))
+    return Taps(begin, e.max_int(0, e.sub_int(end, begin)))

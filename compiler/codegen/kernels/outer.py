@@ -7,23 +7,32 @@ from collections.abc import Sequence
 from ..emit import Emitter, Var
 
 
-def outer_product(e: Emitter, pixels: str, pitch: int, channel: int, w: Var, sums: Sequence[Sequence[Var]]) -> None:
+def registers(e: Emitter, vectors: int, last: int) -> list[Emitter]:
+    """What computes each vector of output channels: the last may be of fewer lanes."""
+    return [e] * (vectors - 1) + [e if last == e.lanes else e.narrow(last)]
+
+
+def zeros(columns: Sequence[Emitter], pixels: int) -> list[list[Var]]:
+    """The sums of an empty tile: `[pixel][vector]`."""
+    return [[Var(column.vector, "zeroinitializer") for column in columns] for _ in range(pixels)]
+
+
+def outer_product(
+    e: Emitter, columns: Sequence[Emitter], pixels: str, pitch: int, channel: int, w: Var, sums: Sequence[Sequence[Var]]
+) -> None:
     """Add the product of a scalar for each pixel, `pitch` bytes apart, and a register of weights for each vector.
 
-    `sums` are `[pixel][vector]`; `w` moves on past the weights. LLVM likes to load the next channel's weights early.
-    Where registers are too few for that it would spill, so there the address is made a stranger for each channel.
+    `w` moves on past the weights. LLVM likes to load the next channel's weights early. Where registers are too few for
+    that it would spill, so there the address is made a stranger for each channel. A narrow register loads its scalars
+    itself, from an address that is a stranger too: one load for two widths would need a register for each pixel.
     """
-    size, vectors = e.target.vector_bytes, len(sums[0])
+    size, vectors = e.target.vector_bytes, len(columns)
     if (len(sums) + 2) * vectors >= e.target.registers:
         w.value = e.launder(w.value)
-    kernels = [e.load(w.value, v * size) for v in range(vectors)]
+    kernels = [column.load(w.value, v * size) for v, column in enumerate(columns)]
+    places = {column: e.launder(pixels) if column.lanes < e.lanes else pixels for column in columns}
     for p, pixel in enumerate(sums):
-        value = e.splat(e.load_float(pixels, p * pitch + 4 * channel))
-        for v, total in enumerate(pixel):
-            total.value = e.fma(kernels[v], value, total.value)
+        scalars = {column: column.splat(e.load_float(at, p * pitch + 4 * channel)) for column, at in places.items()}
+        for kernel, column, total in zip(kernels, columns, pixel, strict=True):
+            total.value = column.fma(kernel, scalars[column], total.value)
     w.value = e.at(w.value, vectors * size)
-
-
-def zeros(e: Emitter, pixels: int, vectors: int) -> list[list[Var]]:
-    """The sums of an empty tile."""
-    return [[Var(e.vector, "zeroinitializer") for _ in range(vectors)] for _ in range(pixels)]

@@ -21,14 +21,15 @@ from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, zeros
+from .outer import outer_product, registers, zeros
 
 TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first output's row and column, rows, columns
 
 
 @dataclass(frozen=True)
 class Winograd:
-    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation).
+    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Where images
+    are larger than caches it `fetches` each block's input while the block before is computed.
 
     Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
     within it, transforms its input. Each part has its own scratch memory for data and products.
@@ -37,6 +38,7 @@ class Winograd:
     outputs: int
     pixels: int
     vectors: int
+    fetches: bool
     epilogue: Epilogue
     spread: int = 1
 
@@ -46,6 +48,7 @@ class Winograd:
             "@input", "@weights", "@output", "@tiles",
             "count", "chunks", "block",  # tiles, chunks in all, chunks of a block
             "groups", "planes", "blocks", "tail",  # of output channels; of inputs: blocks, full ones, channels left
+            "parts_groups", "parts_planes",  # of a grouped convolution: groups that share inputs, and blocks of those
             "input_plane", "tap_row", "tap_column",
             "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
             "weights_group", "weights_point",
@@ -95,6 +98,8 @@ class Winograd:
             target = e.at(a["data"], e.mul_int(run, self.pixels * size))
             with self._tiles(e, a, chunk) as (number, tile):
                 corner = e.at(source, e.load_int(tile, 0))
+                if self.fetches:
+                    self._fetch(e, a, source, tile)
                 rows = []
                 for y in range(n):
                     line = e.at(corner, e.mul_int(a["tap_row"], y))
@@ -107,23 +112,35 @@ class Winograd:
                         e.store(columns[x][y], out)
                         out = e.at(out, a["data_point"])
 
+    def _fetch(self, e: Emitter, a: dict[str, str], source: str, tile: str) -> None:
+        """Have the tile a block further on fetched, but for the columns that its neighbour has too."""
+        ahead = e.at(tile, e.mul_int(a["block"], self.pixels * 8 * TILE_WORDS))
+        corner = e.at(source, e.load_int(ahead, 0))
+        for y in range(self.transform.size):
+            for x in range(self.outputs):
+                line = e.at(corner, e.mul_int(a["tap_row"], y))
+                e.prefetch(e.at(line, e.mul_int(a["tap_column"], x)))
+
     def _multiply(self, e: Emitter, a: dict[str, str], group: str) -> None:
         """For each point, a group's weights times a block's data: register tiles of a chunk, the whole sum inside."""
         size, pixels, vectors = e.target.vector_bytes, self.pixels, self.vectors
+        columns = registers(e, vectors, e.lanes)
         plane = e.mul_int(a["block"], pixels * size)  # of products: all tiles of a block
         weights = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
-        data, products = Var("ptr", a["data"]), Var("ptr", a["sums"])
+        part = e.mul_int(e.div_int(group, a["parts_groups"]), a["parts_planes"])
+        start = e.at(a["data"], e.mul_int(part, pixels * size))
+        data, products = Var("ptr", start), Var("ptr", a["sums"])
         with e.loop("point", self.transform.size**2, vary=[weights, data, products]):
             with e.loop("chunk", a["many"]) as chunk:
                 source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
-                w, sums = Var("ptr", weights.value), zeros(e, pixels, vectors)
+                w, sums = Var("ptr", weights.value), zeros(columns, pixels)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, *carried]):
                     for channel in range(e.lanes):
-                        outer_product(e, source.value, size, channel, w, sums)
+                        outer_product(e, columns, source.value, size, channel, w, sums)
                     source.value = e.at(source.value, pixels * size)
                 with e.loop("lane", a["tail"], vary=[source, *carried]):
-                    outer_product(e, source.value, size, 0, w, sums)
+                    outer_product(e, columns, source.value, size, 0, w, sums)
                     source.value = e.at(source.value, 4)
                 out = e.at(products.value, e.mul_int(chunk, pixels * size))
                 for v in range(vectors):

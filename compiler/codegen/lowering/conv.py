@@ -7,6 +7,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
+from ...schedule.cost import halves_last
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
 from ..program import Address, Buffer, Planner, Word
@@ -18,12 +19,22 @@ def lower_direct(planner: Planner, region: Region) -> None:
     choice = planner.schedule.choices[region.node.name]
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
-    planar, pointwise = x.layout.block == 1, op.kernel == (1, 1)
-    kernel = direct.Direct(choice.pixels, choice.vectors, op.stride[1], pointwise, planar, tail)
+    planar, skips = x.layout.block == 1, any(window.sides)
+    pointwise = op.kernel == (1, 1) and not skips
+    last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
+    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, tail)
+    if skips:
+        words |= _places(x, window)
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
     words["rows"] = 1 if choice.merged else y.height
     words["columns"] = y.height * y.width if choice.merged else y.width
     planner.step(kernel, words, [x, *reads], [y])
+
+
+def last_lanes(weight: Array, groups: int, choice: Choice, lanes: int) -> int:
+    """Lanes of a tile's last vector: half of them where one tile has all output channels and the rest is no more."""
+    out = len(weight) // groups
+    return lanes // 2 if halves_last(out, lanes) and choice.vectors * lanes >= out else lanes
 
 
 def direct_words(
@@ -127,6 +138,20 @@ def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, 
     bias = param(planner, node, "bias") if "bias" in node.weights else None
     (value,) = region.operands
     return node.op, node.op.window(value.type), planner.operand(value), param(planner, node, "weight"), bias
+
+
+def _places(x: Buffer, window: Window) -> dict[str, Word]:
+    """Where windows lie in the image."""
+    top, left, _, _ = window.sides
+    return {
+        "first_row": -top,
+        "row_step": window.stride[0],
+        "row_taps": window.dilation[0],
+        "image_rows": x.height,
+        "first_column": -left,
+        "column_taps": window.dilation[1],
+        "image_columns": x.width,
+    }
 
 
 def _walk(x: Buffer, y: Buffer, window: Window) -> dict[str, Word]:

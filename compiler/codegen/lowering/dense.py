@@ -7,7 +7,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ..kernels.dense import Dense
-from ..program import Address, Planner, Word
+from ..program import Address, Images, Planner, Word
 from .epilogue import epilogue, param
 
 
@@ -18,17 +18,26 @@ def lower_dense(planner: Planner, region: Region) -> None:
     bias = param(planner, node, "bias") if "bias" in node.weights else None
     tail, words, reads = epilogue(planner, region, bias=bias)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
-    vectors = planner.schedule.choices[region.node.name].vectors
-    packed = pack_dense(weight, planner.lanes, vectors)
+    choice = planner.schedule.choices[region.node.name]
+    # All images at once, unless the epilogue reads what another layer computed in a form that knows no images.
+    once = all(isinstance(words[f"extra{i}"], Address) <= (kind == "tensor") for i, kind in enumerate(tail.extras))
+    for i, kind in enumerate(tail.extras):
+        if kind == "tensor":
+            where = words[f"extra{i}"]
+            words[f"extra{i}_row"] = where.buffer.image_bytes if isinstance(where, Address) else 0
+    packed = pack_dense(weight, planner.lanes, choice.vectors)
     step: dict[str, Word] = {
         "input": Address(x),
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "output": Address(y),
         "groups": len(packed),
         "inputs": weight.shape[1],
+        "images": Images() if once else 1,
         "weights_group": packed[0].nbytes,
+        "input_image": x.image_bytes,
+        "output_image": y.image_bytes,
     }
-    planner.step(Dense(vectors, 4 if vectors == 1 else 2, tail), words | step, [x, *reads], [y])
+    planner.step(Dense(choice.vectors, choice.pixels, tail), words | step, [x, *reads], [y], once=once)
 
 
 def pack_dense(weight: Array, lanes: int, vectors: int) -> Array:

@@ -89,7 +89,7 @@ def _origins(op: Operator, x: Buffer, y: Buffer) -> list[Array]:
             every = along(x, sizes)
             return [every[axis] for axis in order]
         case Pad():
-            top, left, _, _ = op.rim
+            top, left, _, _ = op.size
             return along(
                 x, (channels, _padded(rows - top, x.height, op.mode), _padded(columns - left, x.width, op.mode))
             )

@@ -25,25 +25,29 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(
         planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
     )
-    window = node.op.window(region.operands[0].type)
+    op, inside = node.op, weight.shape[1]
+    window = op.window(region.operands[0].type)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
     table = tile_table(window, x, y, transform.outputs)
+    count, together = len(table), choice.block * choice.pixels
+    table = np.concatenate([table, np.repeat(table[-1:], together, 0)])  # there is always a next block to fetch
     packed = pack_winograd(weight, transform, lanes, choice.vectors)
     size, points = 4 * lanes, transform.size**2
-    data = _apart(choice.block * choice.pixels * x.blocks * size)
-    products = _apart(choice.block * choice.pixels * choice.vectors * size)
+    data, products = _apart(together * x.blocks * size), _apart(together * choice.vectors * size)
     step: dict[str, Word] = {
         "input": Address(x),
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "output": Address(y),
         "tiles": planner.constant(f"{region.node.name} tiles", table),
-        "count": len(table),
-        "chunks": -(-len(table) // choice.pixels),
+        "count": count,
+        "chunks": -(-count // choice.pixels),
         "block": choice.block,
         "groups": len(packed),
         "planes": x.blocks,
-        "blocks": x.channels // lanes,
-        "tail": x.channels % lanes,
+        "blocks": inside // lanes,
+        "tail": inside % lanes,
+        "parts_groups": len(packed) // op.groups,
+        "parts_planes": inside // lanes if op.groups > 1 else 0,
         "input_plane": x.plane_bytes,
         "tap_row": window.dilation[0] * x.row_bytes,
         "tap_column": window.dilation[1] * x.pixel_bytes,
@@ -55,7 +59,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
-    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, tail, window.dilation[0])
+    fetches = x.bytes > 4 * planner.schedule.target.l2_bytes
+    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, window.dilation[0])
     planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
 
 

@@ -1,0 +1,208 @@
+"""The cache: the same answers as from the compiler, or it is as if it were not there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from command import Command
+
+import cnnc
+from cnnc import build
+from cnnc.compiler.pipeline import Options
+from cnnc.compiler.schedule.schedule import Choice
+from cnnc.keys import key_of
+from cnnc.runtime.store import Store, user_store
+from cnnc.weights import bind
+
+TEXT = "model M { input x: f32[N, 3, 6, 6]  output y = x -> conv(20, 3) -> relu -> flatten -> dense(4) }"
+NETWORK = cnnc.parse(TEXT)
+WEIGHTS = cnnc.random_weights(NETWORK, 1)
+X = np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CNNC_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled with a word whenever the compiler works."""
+    made, really = [], build.compile_graph
+
+    def counted(*args: Any) -> Any:
+        made.append("compiled")
+        return really(*args)
+
+    monkeypatch.setattr(build, "compile_graph", counted)
+    return made
+
+
+def answer(**more: Any) -> np.ndarray:
+    return cnnc.compile(NETWORK, weights=WEIGHTS, **more)(X)
+
+
+def entry(folder: Path) -> Path:
+    (path,) = folder.glob("*.cnnc")
+    return path
+
+
+def test_the_second_time_nothing_is_compiled_and_the_bits_are_the_same(folder: Path, compilations: list[str]):
+    first = answer()
+    np.testing.assert_array_equal(answer(), first)
+    np.testing.assert_array_equal(answer(threads=2), first)
+    assert compilations == ["compiled"]
+    assert (folder.stat().st_mode & 0o777, entry(folder).stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_a_network_from_the_cache_outlives_its_entry(folder: Path):
+    first = answer()
+    net = cnnc.compile(NETWORK, weights=WEIGHTS)
+    entry(folder).unlink()
+    np.testing.assert_array_equal(net(X), first)
+
+
+def test_whoever_wants_to_see_compilation_does(compilations: list[str]):
+    seen = []
+    for _ in range(2):
+        answer(cache=False, after=lambda name, stage, seconds: seen.append(name))
+    assert len(compilations) == 2
+    assert seen.count("build") == 2
+
+
+def test_keys_differ_with_all_that_matters():
+    graph = bind(NETWORK, WEIGHTS)
+    other = {name: array.copy() for name, array in WEIGHTS.items()}
+    other["conv_1.bias"][7] += 1e-7
+    longer = cnnc.parse(TEXT.replace("relu", "tanh"))
+    keys = [
+        key_of(graph, Options()),
+        key_of(graph, Options(cpu="x86-64")),
+        key_of(graph, Options(exact=True)),
+        key_of(graph, Options(disabled=frozenset({"fuse_epilogues"}))),
+        key_of(graph, Options(choices={"y": Choice("direct", 2, 1)})),
+        key_of(bind(NETWORK, other), Options()),
+        key_of(bind(longer, WEIGHTS), Options()),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert key_of(bind(cnnc.parse(TEXT), WEIGHTS), Options()) == keys[0]
+
+
+def cut(data: bytearray) -> bytearray:
+    return data[: len(data) // 2]
+
+
+def empty(data: bytearray) -> bytearray:
+    return bytearray()
+
+
+def longer(data: bytearray) -> bytearray:
+    return data + b"\0"
+
+
+def older(data: bytearray) -> bytearray:
+    return bytearray(bytes(data).replace(b'"version":', b'"version":0'))
+
+
+def flipped(place: float) -> Callable[[bytearray], bytearray]:
+    def flip(data: bytearray) -> bytearray:
+        data[int(place * (len(data) - 1))] ^= 4
+        return data
+
+    flip.__name__ = f"flipped at {place}"
+    return flip
+
+
+DAMAGE = [cut, empty, longer, older, *(flipped(k / 40) for k in range(41))]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_a_damaged_entry_is_a_miss(folder: Path, compilations: list[str], damage: Callable[[bytearray], bytearray]):
+    """But for bytes between the parts, which mean nothing."""
+    first = answer()
+    path = entry(folder)
+    path.write_bytes(damage(bytearray(path.read_bytes())))
+    np.testing.assert_array_equal(answer(), first)
+    padding = path.read_bytes().find(b"\0" * 64)
+    assert len(compilations) == 2 or padding > 0
+    np.testing.assert_array_equal(answer(), first)
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_may_write_is_not_used(folder: Path, compilations: list[str], mode: int):
+    answer()
+    folder.chmod(mode)
+    answer()
+    assert len(compilations) == 2
+
+
+def test_what_others_may_write_or_a_link_is_not_run(folder: Path, compilations: list[str]):
+    answer()
+    path = entry(folder)
+    path.chmod(0o666)
+    answer()
+    assert len(compilations) == 2
+    real = path.rename(folder / "elsewhere")
+    path.symlink_to(real)
+    answer()
+    assert len(compilations) == 3
+
+
+def test_a_folder_that_cannot_be_is_as_none(folder: Path, compilations: list[str]):
+    folder.write_text("a file")
+    np.testing.assert_array_equal(answer(), answer())
+    assert len(compilations) == 2
+
+
+def test_an_empty_variable_turns_it_off(monkeypatch: pytest.MonkeyPatch, compilations: list[str]):
+    monkeypatch.setenv("CNNC_CACHE_DIR", "")
+    assert user_store() is None
+    np.testing.assert_array_equal(answer(), answer())
+    assert len(compilations) == 2
+
+
+def test_the_ones_not_used_for_longest_go_first(folder: Path):
+    answer()
+    artifact = Store(folder).get(entry(folder).stem)
+    assert artifact is not None
+    size = entry(folder).stat().st_size
+    store = Store(folder, most_bytes=3 * size + 100)
+    store.clear()
+    for k, key in enumerate("abcd"):
+        store.put(key, artifact)
+        os.utime(folder / f"{key}.cnnc", (k, k))
+    assert store.get("b") is not None
+    store.put("e", artifact)
+    assert {path.stem for path in store.entries()} == {"b", "e", "d"}
+    Store(folder, most_bytes=size // 2).put("f", artifact)
+    assert not (folder / "f.cnnc").exists()
+
+
+def test_sixteen_processes_at_once(folder: Path, tmp_path: Path):
+    script = f"""
+import cnnc, numpy as np
+network = cnnc.parse({TEXT!r})
+net = cnnc.compile(network, weights=cnnc.random_weights(network, 1), threads=1)
+print(net(np.full((1, 3, 6, 6), 0.3, np.float32)).tobytes().hex())
+"""
+    children = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(16)]
+    answers = {child.communicate(timeout=120)[0] for child in children}
+    assert len(answers) == 1 and "" not in answers
+    assert [path.suffix for path in folder.iterdir()] == [".cnnc"]
+
+
+def test_the_verb(cnnc: Command, folder: Path):
+    answer()
+    facts = json.loads(cnnc("cache", "info", "--format", "json").stdout)
+    assert (facts["folder"], facts["entries"]) == (str(folder), 1)
+    assert facts["bytes"] == entry(folder).stat().st_size
+    assert cnnc("cache", "info").stdout.startswith(f"{folder}: 1 entry, ")
+    assert "1 entry deleted" in cnnc("cache", "clear").stderr
+    assert "0 entries" in cnnc("cache", "info").stdout
