@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,7 +32,8 @@ class Source:
 
     def line(self, number: int) -> str:
         start = self._starts[number - 1]
-        return self.text[start:].split("\n", 1)[0].rstrip("\r")
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class Diagnostic:
     notes: tuple[str, ...] = ()
     help: str = ""
     severity: Severity = "error"
+    file: str = ""  # which one it is about, where no place in it is meant
 
     def render(self, color: bool = False) -> str:
         """The finding as text, with the source line underlined."""
@@ -79,9 +83,10 @@ class Diagnostic:
             width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
             text, column = _window(text, column, width)
             width = max(1, min(width, len(text) - column + 1))
-            underlines = [" " * (column - 1) + f"{'^' * width} {self.label}".rstrip()]
+            before, width = _cells(text[: column - 1]), max(1, _cells(text[column - 1 : column - 1 + width]))
+            underlines = [" " * before + f"{'^' * width} {self.label}".rstrip()]
             if len(underlines[0]) > _WIDEST:  # the label goes below, and ends where the line does
-                end = column - 1 + width
+                end = before + width
                 underlines = [underlines[0][:end], *([self.label.rjust(end)] if self.label else [])]
             lines += [
                 f"{gutter}{paint('-->', '34;1')} {self.span}",
@@ -91,9 +96,8 @@ class Diagnostic:
             ]
             if self.notes or self.help:
                 lines.append(f"{gutter} {bar}")
-        lines += [f"{gutter} = {note}" for note in self.notes]
-        if self.help:
-            lines.append(f"{gutter} = help: {self.help}")
+        for note in (*self.notes, *([f"help: {self.help}"] if self.help else [])):
+            lines += _folded(note, f"{gutter} = ", f"{gutter}     ")
         return "\n".join(lines)
 
 
@@ -122,16 +126,31 @@ _WIDEST = 72  # with the line's number before it, what a terminal of 80 columns 
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:
     """The part of a long line around a column, and the column in that part; tabs become single spaces."""
-    text = "".join(c if c.isprintable() else " " for c in text)
     if len(text) <= _WIDEST:
-        return text, column
+        return _printable(text), column
     start = max(0, min(column - 1 - (_WIDEST - min(width, _WIDEST)) // 2, len(text) - _WIDEST))
-    part = text[start : start + _WIDEST]
+    part = _printable(text[start : start + _WIDEST])
     if start:
         part = "…" + part[1:]
     if start + _WIDEST < len(text):
         part = part[:-1] + "…"
     return part, column - start
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal a text takes: some letters are two wide, marks above others none."""
+    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _folded(text: str, first: str, later: str) -> list[str]:
+    """Lines for a terminal of 80 columns, broken at spaces."""
+    return textwrap.wrap(
+        text, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _paint(text: str, style: str) -> str:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
+from cnnc.compiler.schedule.overrides import read_choices
+from cnnc.compiler.schedule.schedule import Choice
 from cnnc.interpreted import Interpreted, Precision
 from cnnc.keys import key_of
 from cnnc.net import Net
 from cnnc.network import Network, load
 from cnnc.runtime.abi import Artifact
+from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
@@ -30,6 +33,7 @@ def compile(
     target_cpu: str = "native",
     threads: int | None = None,
     exact: bool = False,
+    schedule: str | Path | Mapping[str, str] | None = None,
     disable: Iterable[str] = (),
     after: Callback = ignore,
     cache: bool = True,
@@ -39,13 +43,15 @@ def compile(
     `weights` is a file (.safetensors, .npz) or a mapping from parameter to array; by default the file beside the model
     with its stem. `capture` names tensors that become outputs too. `threads` is how many cores a call uses: by default
     all that the process may use, or one where the network is too small to gain; the answers are the same bits. `exact`
-    leaves out algorithms that trade accuracy for speed. `disable` leaves out passes by name, and
+    leaves out algorithms that trade accuracy for speed; `schedule` decides otherwise for some layers: a file in the
+    form that `cnnc compile --emit schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable`
+    leaves out passes by name, and
     `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what was compiled before is taken
     from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
     count = _fitting(network) if threads is None else checked(threads)
-    options = Options(cpu=target_cpu, disabled=frozenset(disable), exact=exact)
+    options = Options(target_cpu, frozenset(disable), exact, _choices(schedule))
     graph = bind(network, weights)
     store = user_store() if cache else None
     artifact = _compiled(graph, options, after, store) if store else compile_graph(graph, options, after)
@@ -74,6 +80,19 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store) -> 
         artifact = compile_graph(graph, options, after)
         store.put(key, artifact)
     return artifact
+
+
+def _choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:
+    """What somebody wants to decide. Raises `TargetError` for what is no choice, or a file that cannot be read."""
+    if schedule is None:
+        return {}
+    if isinstance(schedule, Mapping):
+        return read_choices("\n".join(f"{name}  {choice}" for name, choice in schedule.items()))
+    try:
+        return read_choices(Path(schedule).read_text())
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise TargetError(f"cannot read the schedule {schedule}: {reason}", code="E0506") from None
 
 
 def _fitting(network: Network) -> int:

@@ -116,7 +116,7 @@ class Executable:
         """The outputs in order, for arrays in the order of the inputs."""
         fits = arrays if len(arrays) == 1 and self._fits(arrays[0]) else fitting(self.inputs, arrays)
         images = len(fits[0])  # type: ignore[arg-type]
-        results = [np.empty((images, *shape), dtype) for shape, dtype in self._made]
+        results = self._results(images)
         with self._lock:
             self._bind(fits, results)  # type: ignore[arg-type]
             self._run(0, -(-images // self._tile) * self._tile_length, images)
@@ -136,17 +136,20 @@ class Executable:
     def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
         """Seconds that each step takes for the first image, what calling native code takes among it."""
         fits = fitting(self.inputs, in_order(self.inputs, feeds))
-        ends = [0.0]
+        results, ends = self._results(1), [0.0]
         with self._lock:
-            self._bind(fits, [np.empty((1, *shape), dtype) for shape, dtype in self._made])
+            self._bind(fits, results)
             ends[0] = time.perf_counter()
             for position in self._starts:
                 self._run(position, position + 1, 1)
                 ends.append(time.perf_counter())
         return [after - before for before, after in pairwise(ends)]
 
+    def _results(self, images: int) -> list[Array]:
+        return [np.empty((images, *shape), dtype) for shape, dtype in self._made]
+
     def _bind(self, fits: Sequence[Array], results: Sequence[Array]) -> None:
-        """Say where the caller's arrays lie."""
+        """Say where arrays lie that live as long as the call."""
         self._arrays[:] = [_address(array) for array in (*fits, *results)]
 
     def _run(self, position: int, end: int, images: int) -> None:

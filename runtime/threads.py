@@ -41,7 +41,8 @@ class Team:
 
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
-        self._lead(ctypes.addressof(Job(0, 0, 0, 0, self.threads, self._address)))
+        end = Job(0, 0, 0, 0, self.threads, self._address)
+        self._lead(ctypes.addressof(end))
         for worker in self._workers:
             worker.join()
 

@@ -66,7 +66,7 @@ class Net:
         prefix = self.graph.fresh_prefix(f"w.{op.name}") if specs else ""
         for role, spec in specs.items():
             param = self._param(spec.shape, role)
-            given = {"data": spec.data} if spec.data is not None else {}
+            given = {"data": spec.data()} if spec.data else {}
             self.graph.params[f"{prefix}.{role}"] = Param(param.type, **{"data": param.data, **given})  # type: ignore[arg-type]
         return {role: f"{prefix}.{role}" for role in specs}
 

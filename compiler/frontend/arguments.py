@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from ..diagnostics import Refusal
+from ..ir.kinds import show
 from . import ast
+from .closest import closest
 from .synonyms import FOREIGN_ARGUMENTS, SYNONYMS
+from .values import is_recipe
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def match(
         if argument.name is None and position >= len(names):
             if position == len(names):
                 message = f"`{callee}` takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}, got {len(given)}"
-                misfits.append(Misfit(Refusal("E0207", message, help=signature), argument.node))
+                chained = f"stages follow one another with arrows: {show(argument.value)} -> {callee}"
+                help = chained if is_recipe(argument.value) and not names else signature
+                misfits.append(Misfit(Refusal("E0207", message, help=help), argument.node))
             continue
         name = names[position] if argument.name is None else argument.name
         if name not in names:
@@ -69,5 +73,5 @@ def _nearest(name: str, names: Sequence[str]) -> tuple[str, str]:
     if plain in FOREIGN_ARGUMENTS and name not in names:
         return "", FOREIGN_ARGUMENTS[plain]
     synonym = SYNONYMS.get(plain, "")
-    close = [synonym] if synonym in names else get_close_matches(name, names, 1, 0.6)
+    close = [synonym] if synonym in names else closest(name, names, 0.6)
     return (close[0], f"did you mean `{close[0]}`?") if close else ("", "")

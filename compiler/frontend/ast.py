@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Literal, TypeAlias
 
 from ..diagnostics import Source
@@ -234,10 +235,14 @@ Declaration: TypeAlias = Use | Const | Block | Model
 
 @dataclass(frozen=True, slots=True)
 class Fragment(Node):
-    """Text that does not parse: its first word, and the names that it was likely meant to bind."""
+    """Text that does not parse: the word that it was likely meant to begin with, and the names that it was to bind.
+
+    `nameless` where it was to bind a name that it does not say.
+    """
 
     kind: str
     names: frozenset[str]
+    nameless: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,4 +261,10 @@ def walk(node: Node, but: tuple[type[Node], ...] = ()) -> Iterator[Node]:
             waiting.extend(reversed(here))
         elif isinstance(here, Node) and not isinstance(here, but):
             yield here
-            waiting.extend(getattr(here, f.name) for f in reversed(fields(here)))
+            waiting.extend([getattr(here, name) for name in _parts(type(here))])
+
+
+@cache
+def _parts(kind: type[Node]) -> list[str]:
+    """The fields of a node that may hold others, last one first."""
+    return [f.name for f in reversed(fields(kind)) if f.name not in ("start", "end", "depth")]

@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnostics import Refusal, Span
+from ..ir.kinds import cut, shortened
 from . import ast, types
 from .arguments import Given
-from .expressions import Parametric, evaluate, matched
+from .expressions import Parametric, evaluate, matched, placed
 from .flow import flow
-from .nested import Group
+from .nested import Group, held, levels_of
 from .place import Place
 from .report import UNKNOWN, Unknown
 from .scope import Module, Scope
 from .stages import Stage
 from .statements import Outputs, run_body
 from .tensors import Tensor, Tensors, describe, each
-from .values import shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,8 @@ class BlockValue(Parametric):
 
     def call(self, given: Sequence[Given], node: ast.Node, scope: Scope) -> BlockStage:
         inner = bind_parameters(self.block, self.module, given, node, scope)
-        return BlockStage(self, inner, tuple(given), scope.span(node))
+        with placed(node, scope):
+            return BlockStage(self, inner, tuple(given), scope.span(node))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ def bind_parameters(
     """The parameters as names; defaults are evaluated in the callee's file and read parameters to their left."""
     name = declared.name.text
     parameters = declared.parameters
+    scope.spend(len(parameters), node)
     names = [parameter.name.text for parameter in parameters]
     needed = [parameter.name.text for parameter in parameters if parameter.default is None]
     arguments = matched(name, names, needed, given, signature_of(declared, module), node, scope)
@@ -74,7 +76,7 @@ def signature_of(declared: ast.Block | ast.Model, module: Module) -> str:
     """`conv_bn(c, k, stride=1)`, as it was written."""
     text = module.source.text
     shown = [
-        p.name.text if p.default is None else f"{p.name.text}={text[p.default.start : p.default.end]}"
+        p.name.text if p.default is None else f"{p.name.text}={cut(text[p.default.start : p.default.end])}"
         for p in declared.parameters
     ]
     return f"{declared.name.text}({', '.join(shown)})"
@@ -88,6 +90,10 @@ class BlockStage(Stage):
     parameters: Scope
     given: tuple[Given, ...]
     span: Span = field(repr=False)
+    levels: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", levels_of("stages", [argument.value for argument in self.given]))
 
     @property
     def kind(self) -> str:
@@ -99,7 +105,7 @@ class BlockStage(Stage):
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         try:
-            place.run.count()
+            place.run.count(max(held(x), 1))
             own = place.number(self.kind)
             inner = place.inside(place.take(name or own), self)
         except Refusal as refusal:
@@ -107,7 +113,7 @@ class BlockStage(Stage):
         block = self.block.block
         if self.block.module.damaged(block.body, "input", "output") or not has_input(block.body):
             return UNKNOWN
-        self.block.module.elaborated.add(block)
+        self.block.module.elaborated.add(block.start)
         scope = self.parameters.copy(inner)
         result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
         if isinstance(result, Unknown):

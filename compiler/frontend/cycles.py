@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import dropwhile
 
 from . import ast
 from .types import letters
@@ -14,22 +15,21 @@ def find_cycles(file: ast.File) -> Iterator[tuple[ast.Declaration, list[str]]]:
     needs = {name: [n for n in _free_names(d) if n in declared] for name, d in declared.items()}
     done: set[str] = set()
     for root in needs:
-        path: list[str] = []
         waiting: list[tuple[str, Iterator[str]]] = [] if root in done else [(root, iter(needs[root]))]
-        path.extend(name for name, _ in waiting)
+        path = {name: None for name, _ in waiting}
         while waiting:
             name, rest = waiting[-1]
             following = next(rest, None)
             if following is None:
                 waiting.pop()
-                path.pop()
+                del path[name]
                 done.add(name)
             elif following in path:
-                way = [*path[path.index(following) :], following]
+                way = [*dropwhile(lambda name: name != following, path), following]  # noqa: B023  used at once
                 yield declared[following], way
             elif following not in done:
                 waiting.append((following, iter(needs[following])))
-                path.append(following)
+                path[following] = None
 
 
 def _free_names(declaration: ast.Declaration) -> list[str]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
-from ..ir.kinds import show
+from ..ir.kinds import shortened
 from ..ir.operator import REGISTRY, Operator, Signed, bind, signature
 from ..ir.types import Dim, Undecided
 from . import ast
 from .arguments import Given, match
 from .functions import REPEAT, Function
-from .nested import Group, Items
+from .nested import Group, Items, held
 from .numbers import calculate, compare, is_number, negated
 from .report import SOME_TENSOR, UNKNOWN, Failure, Silenced, SomeTensor
 from .scope import MISSING, Module, Scope, suggestion
 from .stages import FanOut, OperatorStage, Parallel, Repeat, Stage
 from .tensors import Tensor, is_tensor, is_tensors, leaves
-from .values import Callee, describe, is_operator
+from .values import Callee, describe, is_operator, is_recipe
 
+LOOKED_AT = 4  # values of a list in the time of a step
 SIZES = {"channels": 1, "height": 2, "width": 3}
 
 
@@ -38,14 +40,24 @@ class Parametric(Callee):
 
 def evaluate(e: ast.Expression, scope: Scope) -> Any:
     """The value of an expression; raises `Failure`, or `Silenced` where it depends on what failed before."""
+    scope.spend(1, e)
     return RULES[type(e)](e, scope)
 
 
 def attempt(e: ast.Expression, scope: Scope) -> Any:
     """The value of a part whose siblings are worth checking even if it fails: then it is `UNKNOWN`."""
     with scope.going_on():
-        return RULES[type(e)](e, scope)
+        return evaluate(e, scope)
     return UNKNOWN
+
+
+@contextmanager
+def placed(node: ast.Node, scope: Scope) -> Iterator[None]:
+    """What is refused in here is refused at this node."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise scope.failure(refusal, node) from None
 
 
 def unanswered(undecided: Undecided, node: ast.Node, scope: Scope) -> Exception:
@@ -82,14 +94,20 @@ def _as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
         return operator_stage(value, (), node, scope)
     if isinstance(value, Parametric):
         return value.call((), node, scope)
+    if isinstance(value, list | tuple):
+        scope.spend(len(value), node)
     if isinstance(value, list) and value:
-        return FanOut(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
+        with placed(node, scope):
+            return FanOut(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     if isinstance(value, list):
         raise scope.fail("E0209", "an empty list is no stage", node)
     if isinstance(value, tuple) and not any(next(leaves(v), None) for v in value if is_tensors(v)):
-        return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
+        with placed(node, scope):
+            return Parallel(tuple([as_stage(item, node, scope) for item in value]), scope.span(node))
     help = "an arrow's right side is a stage; tensors meet in a tuple: (a, b) -> add" if is_tensors(value) else ""
-    raise scope.fail("E0209", f"wanted a stage, got {describe(value)}", node, help=help)
+    if value is REPEAT:
+        help = "it wants a number and a stage: repeat(3, f)"
+    raise scope.fail("E0209", f"wanted a stage, got {describe(value)}", node, help=scope.hidden(node) or help)
 
 
 def every(parts: Sequence[ast.Expression], scope: Scope) -> list[Any]:
@@ -191,7 +209,7 @@ def _index(e: ast.Index, scope: Scope) -> Any:
     if not isinstance(of, list | tuple):
         help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
         if isinstance(of, Stage):
-            help = f"apply it first: (x -> {show(of)})[{show(at)}]"
+            help = f"apply it first: (x -> {shortened(of)})[{shortened(at)}]"
         raise scope.fail("E0303", f"{describe(of)} cannot be indexed", e.of, help=help)
     if not isinstance(at, int) or isinstance(at, bool):
         raise scope.fail("E0303", f"an index is a whole number, got {describe(at)}", e.at)
@@ -206,11 +224,11 @@ def _index(e: ast.Index, scope: Scope) -> Any:
 
 def _call(e: ast.Call, scope: Scope) -> Any:
     callee = evaluate(e.callee, scope)
-    given = [Given(a.name, attempt(a.value, scope), a) for a in e.arguments]
-    for argument in given:
-        if is_tensors(argument.value):
-            help = "parentheses hold hyper-parameters, arrows carry tensors: x -> f(…)"
-            raise scope.fail("E0208", "a tensor as an argument", argument.node, help=help)
+    given = [
+        Given(a.name, attempt(a.value, replace(scope, advice=_words(callee, k, a))), a)
+        for k, a in enumerate(e.arguments)
+    ]
+    _want_no_tensors(e, callee, given, scope)
     if is_operator(callee):
         return operator_stage(callee, given, e, scope)
     if isinstance(callee, Parametric):
@@ -219,9 +237,31 @@ def _call(e: ast.Call, scope: Scope) -> Any:
         return _function(callee, given, e, scope)
     if isinstance(callee, Stage):
         raise scope.fail(
-            "E0216", f"`{show(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
+            "E0216", f"`{shortened(callee)}` has its arguments already", e, help="apply it with an arrow: x -> f"
         )
-    raise scope.fail("E0216", f"{describe(callee)} cannot be called", e.callee)
+    raise scope.fail("E0216", f"{describe(callee)} cannot be called", e.callee, help=scope.hidden(e.callee))
+
+
+def _words(callee: Any, position: int, argument: ast.Argument) -> str:
+    """The words that an attribute knows, if it knows any."""
+    specs = list(callee.attrs) if is_operator(callee) else []
+    meant = [s for k, s in enumerate(specs) if (s.name == argument.name if argument.name else k == position)]
+    return "".join(f"`{spec.name}` is {spec.kind.wanted}" for spec in meant if spec.kind.words)
+
+
+def _want_no_tensors(e: ast.Call, callee: Any, given: Sequence[Given], scope: Scope) -> None:
+    """Refuse tensors in the parentheses, where other frameworks have them."""
+    tensors = [argument for argument in given if is_tensors(argument.value)]
+    if not tensors:
+        return
+    others = [argument for argument in given if argument not in tensors]
+    written = [scope.span(a.value).text for a in e.arguments if any(a is tensor.node for tensor in tensors)]
+    if is_operator(callee) and callee.inputs != 1 and len(written) == 1:
+        written.insert(0, "…")
+    head = written[0] if len(written) == 1 else f"({', '.join(written)})"
+    call = scope.span(e.callee).text + (f"({', '.join(scope.span(o.node).text for o in others)})" if others else "")
+    help = f"parentheses hold hyper-parameters, arrows carry tensors: {head} -> {call}"
+    raise scope.fail("E0208", "a tensor as an argument", tensors[0].node, help=help)
 
 
 def matched(
@@ -262,6 +302,7 @@ def accepted(record: Signed, given: Sequence[Given], node: ast.Node, scope: Scop
     needed = [name for name, spec in specs.items() if spec.required]
 
     def accept(name: str, value: Any) -> object:
+        scope.spend(held(value) // LOOKED_AT, node)
         return specs[name].accept(value)
 
     arguments = matched(record.name, list(specs), needed, given, signature(record), node, scope, accept)
@@ -290,6 +331,8 @@ def _function(function: Function, given: Sequence[Given], node: ast.Node, scope:
         arguments = matched(function.name, function.parameters, needed, given, shown, node, scope)
     if function is REPEAT:
         return _repeat(arguments, node, scope)
+    if function.name != "len":
+        scope.spend(held(*[a.value for a in arguments.values()]), node)
     try:
         return function.call(*[a.value for a in arguments.values()])
     except Refusal as refusal:
@@ -303,13 +346,18 @@ def _repeat(arguments: dict[str, Given], node: ast.Node, scope: Scope) -> Stage:
     if isinstance(rounds.value, Dim):
         raise unanswered(Undecided(f"the value of {rounds.value}"), rounds.node, scope)
     if not isinstance(rounds.value, int) or isinstance(rounds.value, bool):
-        raise scope.fail("E0303", f"`repeat` wants a whole number, got {describe(rounds.value)}", rounds.node)
+        swapped = is_recipe(rounds.value) and isinstance(stage.value, int)
+        help = f"the number comes first: repeat({shortened(stage.value)}, {shortened(rounds.value)})" if swapped else ""
+        raise scope.fail(
+            "E0303", f"`repeat` wants a whole number, got {describe(rounds.value)}", rounds.node, help=help
+        )
     if rounds.value < 0:
         raise scope.fail("E0305", f"`repeat` of {rounds.value} rounds", rounds.node)
     if keep is not None and not isinstance(keep.value, bool):
         raise scope.fail("E0303", f"`keep` is `true` or `false`, not {describe(keep.value)}", keep.node)
     repeated = as_stage(stage.value, stage.node, scope)
-    return Repeat(rounds.value, repeated, keep is not None and keep.value, scope.span(node))
+    with placed(node, scope):
+        return Repeat(rounds.value, repeated, keep is not None and keep.value, scope.span(node))
 
 
 # Arithmetic
@@ -345,7 +393,7 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
     for operator, part in e.rest:
         other = attempt(part, scope)
         failed = value is UNKNOWN or other is UNKNOWN
-        value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), scope)
+        value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), part, scope)
     if value is UNKNOWN:
         raise Silenced
     return value
@@ -354,11 +402,15 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
 TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
+def _binary(operator: str, a: Any, b: Any, node: ast.Node, right: ast.Node, scope: Scope) -> Any:
+    """`a operator b`, written as `node`, which ends with `right`."""
     if not (is_tensor(a) or is_tensor(b)):
         try:
             return calculate(operator, a, b)
         except Refusal as refusal:
+            if is_recipe(a) and is_recipe(b) and operator in ("+", "*"):
+                help = f"[{shortened(a)}, {shortened(b)}] -> {TENSOR_ARITHMETIC[operator]}"
+                refusal = Refusal(refusal.code, refusal.message, help=help)
             raise scope.failure(refusal, node) from None
         except Undecided as undecided:
             raise unanswered(undecided, node, scope) from None
@@ -372,7 +424,11 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, scope: Scope) -> Any:
     if isinstance(number, Tensor):
         return _applied(TENSOR_ARITHMETIC[operator], {}, (a, b), node, scope)
     if not is_number(number):
-        raise scope.fail("E0303", f"tensor arithmetic wants a tensor or a number, got {describe(number)}", node)
+        left = ast.Node(node.start, node.start + len(scope.span(node).text[: right.start - node.start].rstrip(" *+-/")))
+        stranger, other = (right, left) if number is b else (left, right)
+        apply = f"apply it: ({scope.span(other).text} -> {scope.span(stranger).text})" if is_recipe(number) else ""
+        message = f"tensor arithmetic wants a tensor or a number, got {describe(number)}"
+        raise scope.fail("E0303", message, stranger, help=apply)
     if operator == "/" and number is b and number == 0:
         raise scope.fail("E0313", "a tensor divided by zero", node)
     if isinstance(a, SomeTensor) or isinstance(b, SomeTensor):
@@ -392,6 +448,7 @@ def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, 
 
 def _compare(e: ast.Compare, scope: Scope) -> bool:
     left, right = every((e.left, e.right), scope)
+    scope.spend(held(left), e)
     try:
         return compare(e.operator, left, right)
     except Refusal as refusal:

@@ -14,7 +14,7 @@ from ..diagnostics import Refusal
 from . import ast, expressions
 from .expressions import as_stage, condition_of, evaluate
 from .place import Place
-from .report import SOME_TENSOR, UNKNOWN, Silenced, Unknown
+from .report import SOME_TENSOR, UNKNOWN, Failure, Silenced, Unknown
 from .scope import Scope
 from .stages import FanOut, NamedStage, OperatorStage, Parallel, Sequence, Share, Stage, gather, parallel_parts
 from .tensors import Tensor, Tensors, is_tensors, leaves
@@ -29,7 +29,8 @@ def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unk
         case ast.List():
             if not e.items:
                 raise scope.fail("E0209", "an empty list is no stage", e)
-            return gather([_attempt(item, x, scope) for item in e.items], scope.home, scope.span(e))
+            parts = [_attempt(item, x, scope, among=bool(k)) for k, item in enumerate(e.items)]
+            return gather(parts, scope.home, scope.span(e))
         case ast.Tuple():
             parts = [x] * len(e.items) if isinstance(x, Unknown) else _parts(e, x, scope)
             results = [_attempt(item, part, scope) for item, part in zip(e.items, parts, strict=True)]
@@ -56,10 +57,17 @@ def _through(steps: tuple[ast.Expression, ...], x: Tensors | Unknown, scope: Sco
     return x
 
 
-def _attempt(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unknown:
-    """One step; if it fails, those after it are still checked."""
+def _attempt(e: ast.Expression, x: Tensors | Unknown, scope: Scope, among: bool = False) -> Tensors | Unknown:
+    """One step; if it fails, those after it are still checked. `among` others of a list, a chain may be meant."""
     with scope.going_on():
-        return flow(e, x, scope)
+        try:
+            return flow(e, x, scope)
+        except Failure as failure:
+            found = failure.diagnostic
+            if not among or found.code != "E0307":
+                raise
+            help = "a list fans out, each stage is given the same: chain them with `->`"
+            raise Failure(replace(found, help=help)) from None
     return UNKNOWN
 
 
@@ -133,7 +141,8 @@ def _pipe(e: ast.Pipe, scope: Scope) -> Any:
             stages.append(stage_of(step, scope))
     if len(stages) < len(e.steps):
         raise Silenced
-    return Sequence(tuple(stages))
+    with expressions.placed(e, scope):
+        return Sequence(tuple(stages))
 
 
 def _head(e: ast.Expression, scope: Scope) -> Any:
@@ -153,9 +162,13 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
     """The stage that an expression beside an arrow is; raises `Failure`."""
     match e:
         case ast.List(items=items) if items:
-            return FanOut(tuple([stage_of(item, scope) for item in items]), scope.span(e))
+            stages = tuple([stage_of(item, scope) for item in items])
+            with expressions.placed(e, scope):
+                return FanOut(stages, scope.span(e))
         case ast.Tuple(items=items):
-            return Parallel(tuple([stage_of(item, scope) for item in items]), scope.span(e))
+            stages = tuple([stage_of(item, scope) for item in items])
+            with expressions.placed(e, scope):
+                return Parallel(stages, scope.span(e))
         case ast.Conditional():
             return stage_of(condition_of(e, scope), scope)
     return as_stage(evaluate(e, scope), e, scope)
@@ -167,7 +180,8 @@ def _as(e: ast.Named, scope: Scope) -> Stage:
     if is_tensors(value):
         raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
     stage = as_stage(value, e.stage, scope)
-    return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
+    with expressions.placed(e, scope):
+        return stage if isinstance(stage, Share) else NamedStage(stage, e.name.text, scope.span(e))
 
 
 expressions.RULES[ast.Pipe] = _pipe

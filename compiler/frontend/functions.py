@@ -47,7 +47,7 @@ def _greatest(*values: Any) -> Any:
 
 def _round(x: Any) -> Any:
     (x,) = _numbers("round", (x,))
-    return fitting(round(x), f"round({show(x)})") if isinstance(x, float) else x
+    return fitting(round(x), lambda: f"round({show(x)})") if isinstance(x, float) else x
 
 
 def _length(x: Any) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Source, model_error
@@ -19,14 +20,13 @@ from .place import Run
 from .program import FileModule, Program
 from .reach import to_graph
 from .recursion import room
-from .report import Failure, Report, Silenced
+from .report import Enough, Failure, Report, Silenced
 from .sources import check_source, read_source
 from .tensors import Tensor
 from .unapplied import check_unapplied
 
 Settings = Mapping[str, object]
 Sizes = Mapping[str, int]
-Result = TypeVar("Result")
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -85,7 +85,8 @@ def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings:
     """The sizes that inputs of these shapes give a model's letters: a photo of 480 x 640 says H=480, W=640."""
     module, name = _open(path)
     run = Run(module.report, NOTHING, free=True)
-    _elaborate(module, name, settings, run)
+    with _telling(module):
+        elaborate(choose(module, name), settings, run)
     found: dict[str, int] = {}
     for made in run.inputs:
         for size, actual in zip(made.types[0].shape[1:], shapes.get(made.name, ())[1:], strict=False):
@@ -102,22 +103,30 @@ def split(path: str | Path) -> tuple[Path, str | None]:
 
 def _open(path: str | Path) -> tuple[FileModule, str | None]:
     file, name = split(path)
-    with room():
-        program = Program(Report(), file.parent)
-        return program.load(read_source(file, str(file)), file.resolve()), name
+    program = Program(Report(), file.parent)
+    return _read(program, read_source(file, str(file)), file.resolve()), name
 
 
 def _open_text(text: str, name: str) -> FileModule:
     source = Source(name, text)
     check_source(source, len(text.encode(errors="replace")))
-    with room():
-        return Program(Report(), None).load(source)
+    return _read(Program(Report(), None), source)
+
+
+def _read(program: Program, source: Source, path: Path | None = None) -> FileModule:
+    """A file with all that it uses; raises `ModelError` where it has too many errors to go on."""
+    try:
+        return program.load(source, path)
+    except Enough:
+        raise model_error(program.report.of("error")) from None
 
 
 def _load(module: FileModule, name: str | None, settings: Settings, sizes: Sizes, free: bool) -> Model:
     run = Run(module.report, sizes, free)
-    done = _elaborate(module, name, settings, run)
-    graph = _graph(done, run) if done else None
+    done = graph = None
+    with _telling(module):
+        done = elaborate(choose(module, name), settings, run)
+        graph = _graph(done, run)
     wrong = module.report.of("error")
     if wrong or done is None or graph is None:
         raise model_error(wrong or module.report.of("note"))
@@ -136,34 +145,30 @@ def _graph(done: Elaborated, run: Run) -> Graph | None:
     return graph
 
 
-def _elaborate(module: FileModule, name: str | None, settings: Settings, run: Run) -> Elaborated | None:
-    """A model's elaboration; None, with the reason in the report, if there is no body to elaborate."""
-    return _within_reason(module, lambda: elaborate(choose(module, name), settings, run))
-
-
-def _within_reason(module: FileModule, work: Callable[[], Result]) -> Result | None:
-    """The result, or None, with the reason in the report, where there is none."""
-    try:
-        with room():
-            return work()
-    except Failure as failure:
-        module.report.add(failure.diagnostic)
-    except Silenced:
-        pass
-    except RecursionError:
-        module.report.add(Diagnostic("E0332", f"{module.source.name}: blocks, constants and brackets nest too deep"))
-    return None
+@contextmanager
+def _telling(module: FileModule) -> Iterator[None]:
+    """What ends an elaboration in here goes to the report."""
+    with suppress(Silenced, Enough):
+        try:
+            with room():
+                yield
+        except Failure as failure:
+            module.report.add(failure.diagnostic)
+        except RecursionError:
+            message = f"{module.source.name}: blocks, constants and brackets nest too deep"
+            module.report.add(Diagnostic("E0332", message))
 
 
 def _check(module: FileModule, name: str | None, settings: Settings, sizes: Sizes) -> list[Diagnostic]:
-    for model in [name] if name else [model.name.text for model in models_to_check(module)]:
-        run = Run(module.report, sizes, free=True)
-        done = _elaborate(module, model, settings, run)
-        if done is not None:
-            _graph(done, run)
-    if name is None:
-        warn_unused_declarations(module)
-        _within_reason(module, lambda: check_unapplied(module))
+    with _telling(module):
+        models = [choose(module, name)] if name else models_to_check(module)
+        for model in models:
+            run = Run(module.report, sizes, free=True)
+            with _telling(module):
+                _graph(elaborate(model, settings, run), run)
+        if name is None:
+            warn_unused_declarations(module)
+            check_unapplied(module)
     return module.report.of("error", "warning", "note")
 
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal, Source
+from ..ir.kinds import cut
 from ..ir.types import BATCH
 from . import ast, types
 from .arguments import Given
 from .blocks import ModelValue, bind_parameters, warn_unused
 from .build import Fault
-from .expressions import evaluate
+from .expressions import evaluate, placed
 from .lalr import Unexpected
 from .nested import Group, Items
+from .numbers import fitting
 from .parse import expression
-from .place import Place, Run, want_possible
+from .place import Place, Run, elided, want_possible
 from .program import FileModule
 from .report import Failure, Silenced
 from .scope import Module, Scope, suggestion
@@ -38,9 +40,11 @@ class Elaborated:
         return (s for s in self.body.statements if isinstance(s, ast.Section) and s.kind.text == kind)
 
 
-def models_to_check(module: FileModule) -> list[ast.Model]:
+def models_to_check(module: FileModule) -> list[ModelValue]:
     """The models that can be elaborated without settings."""
-    return [model for model in module.models() if all(p.default is not None for p in model.parameters)]
+    return [
+        ModelValue(model, module) for model in module.models() if all(p.default is not None for p in model.parameters)
+    ]
 
 
 def models_to_choose(module: FileModule) -> list[ModelValue]:
@@ -61,12 +65,12 @@ def choose(module: FileModule, name: str | None) -> ModelValue:
     if name is None:
         if len(candidates) == 1:
             return candidates[0]
-        help = f"say which: {', '.join(f'{file}:{name}' for name in names)}" if names else "declare a `model`"
+        help = f"say which: {', '.join(elided([f'{file}:{name}' for name in names]))}" if names else "declare a `model`"
         raise Failure(Diagnostic("E0213", f"{file} has {len(names) or 'no'} models to choose from", help=help))
     for model in module.models():
         if model.name.text == name:
             return ModelValue(model, module)
-    help = suggestion(name, names, {}) or f"it has {', '.join(names) or 'none'}"
+    help = suggestion(name, names, {}) or f"it has {', '.join(elided(names)) or 'none'}"
     raise Failure(Diagnostic("E0213", f"{file} has no model `{name}`", help=help))
 
 
@@ -77,7 +81,7 @@ def elaborate(value: ModelValue, settings: Mapping[str, object], run: Run) -> El
     value, parameters = _bound(value, settings, place)
     body = value.model.body
     assert isinstance(body, ast.Body)
-    value.module.elaborated.add(value.model)
+    value.module.elaborated.add(value.model.start)
     scope = parameters.copy(parameters.home)
 
     def enter(s: ast.Input, scope: Scope) -> Any:
@@ -152,11 +156,12 @@ def _setting(name: str, value: object, model: ModelValue) -> Any:
         try:
             return evaluate(expression(value), scope)
         except (Unexpected, Fault):
-            raise scope.fail("E0101", f"`{value}` is no expression", ast.Node(0, len(value))) from None
-    if isinstance(value, list | tuple):
-        items = [_setting(name, item, model) for item in value]
-        return Items(items) if isinstance(value, list) else Group(items)
-    return value
+            raise scope.fail("E0101", f"`{cut(value)}` is no expression", ast.Node(0, len(value))) from None
+    with placed(model.model.name, Scope(model.module)):
+        if isinstance(value, list | tuple):
+            items = [_setting(name, item, model) for item in value]
+            return Items(items) if isinstance(value, list) else Group(items)
+        return fitting(value, lambda: f"the setting of `{name}`")
 
 
 def _refuse_strange_sizes(name: str, run: Run, scope: Scope, named: ModelValue) -> None:

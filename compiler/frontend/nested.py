@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..diagnostics import Refusal
@@ -24,6 +24,7 @@ class Group(tuple[Any, ...]):
 
     values: int
     levels: int
+    tensors: bool | None = None  # whether it holds nothing else, once somebody has looked
 
     def __new__(cls, items: Sequence[Any]) -> Group:
         group = super().__new__(cls, items)
@@ -31,15 +32,22 @@ class Group(tuple[Any, ...]):
         return group
 
 
+def held(*values: Any) -> int:
+    """How many values lists and tuples hold in all; others count as one."""
+    return sum(value.values if isinstance(value, Items | Group) else 1 for value in values)
+
+
 def _measure(items: Sequence[Any]) -> tuple[int, int]:
     """How many values are in it, and how deep it nests."""
-    values, levels = 0, 0
-    for item in items:
-        nested = isinstance(item, Items | Group)
-        values += item.values if nested else 1
-        levels = max(levels, item.levels if nested else 0)
+    values = held(*items)
     if values > VALUES:
         raise Refusal("E0333", f"a list of {values:,} values; {VALUES:,} is the limit")
-    if levels >= LEVELS:
-        raise Refusal("E0334", f"lists nest deeper than {LEVELS}")
-    return values, levels + 1
+    return values, levels_of("lists", items)
+
+
+def levels_of(what: str, inside: Iterable[Any]) -> int:
+    """How deep lists, tuples and stages nest with one more around these; raises `Refusal` beyond the limit."""
+    levels = 1 + max((getattr(value, "levels", 0) for value in inside), default=0)
+    if levels > LEVELS:
+        raise Refusal("E0334", f"{what} nest deeper than {LEVELS}")
+    return levels

@@ -110,7 +110,7 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
         raise Damaged(f"`{shown(name)}` in it holds pickled objects, which are never loaded")
     if dtype is not None:
         want_size(name, dtype, shape, member.file_size - data)
-    read = partial(_read, archive, member, data, shape, order == "True")
+    read = partial(_read, archive, member, data, shape, dtype, order == "True")
     return Stored(shape, str(dtype or descr), read)
 
 
@@ -133,10 +133,17 @@ def _dtype(descr: str) -> np.dtype | None:
 
 
 def _read(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, data: int, shape: tuple[int, ...], reversed_axes: bool
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    data: int,
+    shape: tuple[int, ...],
+    dtype: np.dtype | None,
+    reversed_axes: bool,
 ) -> Array:
     """The numbers; zipfile compares its checksum when it comes to the end."""
-    flat = np.empty(math.prod(shape), "<f4")
+    if dtype is None:
+        raise Damaged(f"`{shown(member.filename)}` in it holds no plain numbers")
+    flat = np.empty(math.prod(shape), dtype)
     numbers = flat.view(np.uint8).data
     with _damage_is(f"`{shown(member.filename)}` in it is damaged"), archive.open(member) as file:
         file.read(data)

@@ -38,22 +38,22 @@ def calculate(operator: str, a: Any, b: Any) -> Number:
         result = _power(a, b) if operator == "**" else _PLAIN[operator](a, b)
     except OverflowError:
         raise Refusal("E0314", f"{show(a)} {operator} {show(b)} is too large") from None
-    return fitting(result, f"{show(a)} {operator} {show(b)}")
+    return fitting(result, lambda: f"{show(a)} {operator} {show(b)}")
 
 
-def fitting(result: Any, what: str) -> Number:
-    """A result that the language can hold."""
+def fitting(result: Any, what: Callable[[], str]) -> Number:
+    """A result that the language can hold; `what` says how it came about."""
     if isinstance(result, int) and not LOWEST <= result <= HIGHEST:
-        raise Refusal("E0314", f"{what} does not fit a whole number of 64 bits")
+        raise Refusal("E0314", f"{what()} does not fit a whole number of 64 bits")
     if isinstance(result, float) and not math.isfinite(result):
-        raise Refusal("E0314", f"{what} is no finite number")
+        raise Refusal("E0314", f"{what()} is no finite number")
     return result
 
 
 def negated(value: Any) -> Number:
     if not is_number(value):
         raise Refusal("E0303", f"`-` wants a number, got {told(value)}")
-    return fitting(-value, f"-({show(value)})")
+    return fitting(-value, lambda: f"-({show(value)})")
 
 
 _PLAIN: dict[str, Callable[[Any, Any], Any]] = {

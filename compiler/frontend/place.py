@@ -6,15 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal, Span
 from ..ir.operator import ParamSpec
 from ..ir.structure import Input
-from ..ir.types import Dim, Type
+from ..ir.types import AXES, Dim, Type
 from .report import Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
-APPLICATIONS = 100_000
+APPLICATIONS = 20_000
 NESTING = 64
 ELEMENTS = 2**31 - 1
 SHOWN = 8  # blocks that a message names on the way to where it is
@@ -22,6 +23,8 @@ SHOWN = 8  # blocks that a message names on the way to where it is
 
 def want_possible(what: str, type: Type) -> None:
     """Raises `Refusal` for a type with an empty axis or too many elements; `what` begins the message."""
+    if type.rank > AXES:
+        raise Refusal("E0330", f"{what} a tensor of {type.rank:,} axes; {AXES} is the limit")
     elements = 1
     for axis, size in enumerate(type.shape):
         if isinstance(size, int):
@@ -30,6 +33,11 @@ def want_possible(what: str, type: Type) -> None:
             elements *= size
     if elements > ELEMENTS:
         raise Refusal("E0330", f"{what} {type}: more than 2^31 - 1 elements for one image")
+
+
+def elided(way: list[Any]) -> list[Any]:
+    """The beginning and the end of a way that is too long to tell."""
+    return way if len(way) <= SHOWN else [*way[: SHOWN // 2], "…", *way[-SHOWN // 2 :]]
 
 
 class Run:
@@ -42,15 +50,20 @@ class Run:
         self.inputs: list[Application] = []
         self.applications: list[Application] = []
         self.weights: dict[str, ParamSpec] = {}
-        self._applied = 0
 
-    def count(self) -> None:
-        """Count an application or a round of `repeat`; raises `Refusal` beyond the limit."""
-        self._applied += 1
-        if self._applied > APPLICATIONS + 1:
-            raise Silenced  # told already
-        if self._applied > APPLICATIONS:
-            raise Refusal("E0331", f"more than {APPLICATIONS:,} applications", help="does a block double itself?")
+    def count(self, tensors: int = 1) -> None:
+        """Count an application, by the tensors that it takes or gives, or a round of `repeat`; raises `Refusal`."""
+        report = self.report
+        told = report.applications > APPLICATIONS
+        report.applications += tensors
+        if told:
+            raise Silenced
+        if report.applications > APPLICATIONS:
+            raise Refusal(
+                "E0331",
+                f"more than {APPLICATIONS:,} applications",
+                help="each round of `repeat` counts; does a block double itself?",
+            )
 
     def add_input(self, name: str, type: Type, span: Span) -> Tensor:
         made = Application(Input(type.dtype), (), (type,), {}, span, name)
@@ -176,8 +189,5 @@ class Place:
         while place is not None:
             titles.append(place.title)
             place = place.above
-        titles = [title for title in reversed(titles) if title]
-        if len(titles) > SHOWN:
-            titles[SHOWN // 2 : -SHOWN // 2] = ["…"]
-        titles = [str(title) for title in titles]
+        titles = [str(title) for title in elided([title for title in reversed(titles) if title])]
         return (f"in {' -> '.join(titles)}",) if len(titles) > 1 else ()

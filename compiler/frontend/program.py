@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,11 @@ from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Refusal, Source, Span
 from . import ast
 from .blocks import BlockValue, ModelValue
+from .closest import closest
 from .cycles import find_cycles
 from .expressions import attempt
 from .parse import salvage
+from .place import elided
 from .report import UNKNOWN, Report
 from .scope import MISSING, Module, Scope
 from .sources import read_source
@@ -32,7 +33,9 @@ class FileModule(Module):
         self.read: set[str] = set()
         self._broken = [fragment.start for fragment in file.lost]
         self._damaged: dict[tuple[int, int, tuple[str, ...]], bool] = {}
-        self._lost = frozenset(name for fragment in file.lost for name in fragment.names)
+        self._lost: dict[int, list[ast.Fragment]] = {}  # by the declaration that they stand in
+        for fragment in file.lost:
+            self._lost.setdefault(self._declaration(fragment), []).append(fragment)
         self._values: dict[str, Any] = {}
         self._consts: dict[str, ast.Const] = {}
         for declaration in file.declarations:
@@ -46,7 +49,18 @@ class FileModule(Module):
     def lookup(self, name: str) -> Any:
         self.read.add(name)
         self._evaluate(name)
-        return self._values.get(name, UNKNOWN if name in self._lost else MISSING)
+        if name not in self._values and any(name in fragment.names for fragment in self._lost.get(-1, ())):
+            return UNKNOWN
+        return self._values.get(name, MISSING)
+
+    def lost(self, name: str, node: ast.Node) -> bool:
+        seen = [*self._lost.get(-1, ()), *self._lost.get(self._declaration(node), ())]
+        return any(name in fragment.names if name else fragment.nameless for fragment in seen)
+
+    def _declaration(self, node: ast.Node) -> int:
+        """Which declaration a node stands in; -1 for none."""
+        at = bisect_right(self.file.declarations, node.start, key=lambda declaration: declaration.start) - 1
+        return at if at >= 0 and node.start < self.file.declarations[at].end else -1
 
     def evaluate_constants(self) -> None:
         """Evaluate those that nothing has read so far."""
@@ -78,7 +92,11 @@ class FileModule(Module):
     def _declare(self, declaration: ast.Declaration) -> None:
         name = declaration.name.text
         if name in self._values or name in self._consts:
-            self.report.add(Diagnostic("E0203", f"`{name}` is declared twice", self.span(declaration.name)))
+            first = next(d.name for d in self.file.declarations if d.name.text == name)
+            notes = (f"first at {self.span(first)}",)
+            self.report.add(
+                Diagnostic("E0203", f"`{name}` is declared twice", self.span(declaration.name), notes=notes)
+            )
         match declaration:
             case ast.Const():
                 self._consts.setdefault(name, declaration)
@@ -90,8 +108,8 @@ class FileModule(Module):
                 self._values.setdefault(name, UNKNOWN)
 
     def _declare_body(self, declaration: ast.Block | ast.Model, value: BlockValue | ModelValue) -> None:
-        names = [parameter.name.text for parameter in declaration.parameters]
-        twice = [parameter.name for k, parameter in enumerate(declaration.parameters) if names[k] in names[:k]]
+        first = {parameter.name.text: parameter for parameter in reversed(declaration.parameters)}
+        twice = [p.name for p in declaration.parameters if first[p.name.text] is not p]
         for word in twice:
             self.report.add(Diagnostic("E0203", f"two parameters are called `{word.text}`", self.span(word)))
         self._values.setdefault(declaration.name.text, UNKNOWN if twice else value)
@@ -112,7 +130,7 @@ class FileModule(Module):
 
     def _refuse_cycle(self, declaration: ast.Declaration, way: list[str]) -> None:
         const = isinstance(declaration, ast.Const)
-        message = f"`{way[0]}` needs itself: {' -> '.join(way)}"
+        message = f"`{way[0]}` needs itself: {' -> '.join(elided(way))}"
         help = "" if const else "the language has no recursion: pass the inner block as an argument"
         self.report.add(Diagnostic("E0211", message, self.span(declaration.name), help=help))
         for name in way:
@@ -176,7 +194,7 @@ class Program:
         if path.suffix != ".cnn":
             raise Refusal("E0212", f'"{text}" is no .cnn file')
         if not path.is_file():
-            near = get_close_matches(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user], 1)
+            near = closest(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user])
             help = f'did you mean "{(Path(text).parent / near[0]).as_posix()}"?' if near else ""
             raise Refusal("E0212", f'there is no file "{text}"', help=help)
         if path in self._open:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from ..ir.graph import Graph, Node, Param, Value
-from ..ir.operator import REGISTRY
+from ..ir.operator import REGISTRY, ParamSpec
 from ..ir.types import Type
 from .layout import RESERVED
 from .place import Run
@@ -29,9 +29,14 @@ def to_graph(name: str, run: Run, outputs: dict[str, Tensor]) -> Graph:
             graph.add(Node(made.op, own, made.weights, spans=_spans(made)), [values[wire] for wire in made.operands])
             for weight in made.weights.values():
                 spec = run.weights[weight]
-                graph.params[weight] = Param(Type("f32", spec.shape), spec.trained, spec.start, spec.data)
+                graph.params[weight] = param_of(spec)
     graph.outputs = {name: values[tensor.wire] for name, tensor in outputs.items()}
     return graph
+
+
+def param_of(spec: ParamSpec) -> Param:
+    """A weight of a graph as its operator wants it."""
+    return Param(Type("f32", spec.shape), spec.trained, spec.start, spec.data() if spec.data else None)
 
 
 def _reached(makers: Iterable[Application]) -> set[Application]:

@@ -19,6 +19,7 @@ from . import ast
 from .arguments import Given
 from .expressions import TENSOR_ARITHMETIC, evaluate, operator_stage
 from .parse import parse
+from .reach import param_of
 from .recursion import room
 from .report import Failure, Report
 from .scope import MISSING, Module, Scope
@@ -186,5 +187,5 @@ class _Reader:
         specs = node.op.params(*types)
         for role, name in node.weights.items():
             spec = specs[role]
-            wanted = Param(Type("f32", spec.shape), spec.trained, spec.start, spec.data)
+            wanted = param_of(spec)
             self.params[name] = self.given.get(name, wanted)

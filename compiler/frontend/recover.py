@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import islice
 
-from ..diagnostics import Diagnostic, Source, Span
+from ..diagnostics import Diagnostic, Source, Span, model_error
 from . import ast
 from .build import Fault
-from .complain import complain
+from .complain import complain, meant
 from .lalr import Parser, Unexpected
-from .layout import DECLARING, RESERVED, STATING, Outline, Part, Token, declarations_of, tokens_of
-
-BINDING = DECLARING | STATING | {"as"}
+from .layout import CLOSING, DECLARING, RESERVED, Outline, Page, Part
+from .report import FINDINGS, incomplete
 
 
 def recover(source: Source, parser: Parser) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
-    """The syntax errors of a file, and the texts to leave out so that the rest parses."""
-    text, tokens = source.text, tokens_of(source.text)
+    """The syntax errors of a file, and the texts to leave out so that the rest parses.
+
+    Raises `ModelError` with the first errors if there are too many to go on.
+    """
+    page = Page(source.text)
     faults: list[Fault] = []
     lost: list[ast.Fragment] = []
-    for declaration in declarations_of(text, tokens):
+    for declaration in page.declarations():
         whole = Part("_declaration", declaration.first, declaration.last)
-        wrong = [(part, fault) for part in declaration.parts for fault in _faults(part, text, tokens, parser)]
-        wrong = wrong or [(whole, fault) for fault in _faults(whole, text, tokens, parser)]
+        found = ((part, fault) for part in declaration.parts for fault in _faults(part, page, parser))
+        wrong = [*islice(found, FINDINGS + 1)]
+        wrong = wrong or [(whole, fault) for fault in _faults(whole, page, parser)]
         if wrong:
             faults += [fault for _, fault in wrong]
-            lost += _lost(declaration, [part for part, _ in wrong], text, tokens, parser)
-    errors = [
+            if len(faults) > FINDINGS:
+                *told, last = _errors(source, faults[:FINDINGS])
+                raise model_error([*told, incomplete(last)])
+            lost += _lost(declaration, [part for part, _ in wrong], page, parser)
+    return _errors(source, faults), tuple(lost)
+
+
+def _errors(source: Source, faults: list[Fault]) -> list[Diagnostic]:
+    return [
         Diagnostic(fault.code, fault.message, Span(source, fault.start, fault.end), help=fault.help)
-        for fault in _misplaced(sorted(faults, key=lambda fault: fault.start), tokens)
+        for fault in sorted(faults, key=lambda fault: fault.start)
     ]
-    return errors, tuple(lost)
 
 
 def without(text: str, lost: Sequence[ast.Fragment], start: int = 0) -> str:
@@ -44,96 +53,63 @@ def without(text: str, lost: Sequence[ast.Fragment], start: int = 0) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _misplaced(faults: list[Fault], tokens: Sequence[Token]) -> Iterator[Fault]:
-    """The same faults; a brace that seems open and one that seems surplus after it are one: a declaration inside."""
-    declaring = [token for token in tokens if token.text in DECLARING]
-    starts = [token.start for token in declaring]
-    ended = False
-    for fault, following in pairwise([*faults, None]):
-        assert fault is not None
-        if ended:  # the surplus brace of the declaration before
-            ended = False
-            continue
-        inside = bisect_right(starts, fault.start)
-        pair = (fault.message, following.message if following else "")
-        ended = pair == ("`{` is never closed", "`}` closes nothing") and inside < len(declaring)
-        if ended:
-            word = declaring[inside]
-            help = "inside, a binding is enough: name = …" if word.text == "const" else ""
-            yield Fault(f"a `{word.text}` inside of braces", word.start, word.end, help=help)
-        else:
-            yield fault
-
-
-def _lost(
-    declaration: Outline, wrong: Sequence[Part], text: str, tokens: Sequence[Token], parser: Parser
-) -> list[ast.Fragment]:
-    """The statements that do not parse, or the whole declaration if it does not parse without them.
-
-    A statement on the same line goes too: it may be the other half of one that a misplaced word cuts in two.
-    """
-    broken = {part.first for part in wrong}
-    for part, following in pairwise(declaration.parts):
-        at = following.first
-        if part.rule == "statement" and part.last == at < len(tokens) and not _apart(tokens[at - 1], tokens[at], text):
-            broken |= {part.first, at} if broken & {part.first, at} else set()
-    statements = (part for part in declaration.parts if part.rule == "statement" and part.first in broken)
-    lost = [_fragment(part.first, part.last, tokens) for part in statements]
-    start, end = tokens[declaration.first].start, tokens[declaration.last - 1].end
+def _lost(declaration: Outline, wrong: Sequence[Part], page: Page, parser: Parser) -> list[ast.Fragment]:
+    """The statements that do not parse, or the whole declaration if it does not parse without them."""
+    lost = [_fragment(part, page) for part in wrong if part.rule != "header"]
+    start, end = page.tokens[declaration.first].start, page.tokens[declaration.last - 1].end
     try:
-        parser.parse(without(text[start:end], lost, start), "_declaration")
+        parser.parse(without(page.text[start:end], lost, start), "_declaration")
     except (Unexpected, Fault):
-        return [_fragment(declaration.first, declaration.last, tokens)]
+        return [_fragment(Part("_declaration", declaration.first, declaration.last), page)]
     return lost
 
 
-def _fragment(first: int, last: int, tokens: Sequence[Token]) -> ast.Fragment:
-    """What binds a name: a place at the head, a reserved word or `as` before it, `=` or `:` after it."""
+def _fragment(part: Part, page: Page) -> ast.Fragment:
+    """What a lost text was likely meant to bind: its name, others before a `=` outside of brackets, and `as` names."""
+    first, last = part.first, part.last
     if first == last:
-        return ast.Fragment(tokens[first - 1].end, tokens[first - 1].end, "", frozenset())
-    names, heading = set(), True
+        end = page.tokens[first - 1].end
+        return ast.Fragment(end, end, "", frozenset(), False)
+    kind, at = meant(page, first, last)
+    if part.rule == "_declaration" and not kind:
+        kind = "let"
+    while kind in DECLARING and at < last and page.word(at) in RESERVED:
+        at += 1
+    heads, names = [page.word(at)], set[str]()
+    if kind == "use":
+        heads = [page.word(last - 1)]
+    elif kind not in DECLARING:
+        while page.word(at + 1) == ",":
+            at += 2
+            heads.append(page.word(at))
+        names = {page.word(i) for i in range(first + 1, last) if page.word(i - 1) == "as"}
+        names |= _bound(page, first, last) if kind else set()
+    named = {name for name in heads if name.isidentifier() and name not in RESERVED}
+    merged = kind in DECLARING | {"input"} and page.word(at + 1) in (",", ")", "[")  # a sign after the name is missing
+    nameless = kind not in ("", "assert") and (merged or len(named) < len(heads))
+    known = named | {name for name in names if name.isidentifier()} if kind else names
+    return ast.Fragment(page.tokens[first].start, page.tokens[last - 1].end, kind, frozenset(known), nameless)
+
+
+def _bound(page: Page, first: int, last: int) -> set[str]:
+    """The names before a `=` outside of brackets."""
+    found, depth = set(), 0
     for i in range(first, last):
-        heading = heading and (tokens[i].is_name or tokens[i].text == ",")
-        if tokens[i].is_name and (heading or (i > first and tokens[i - 1].text in BINDING)):
-            names.add(tokens[i].text)
-    listed = False  # whether `=` or `:` follows, perhaps after more names
-    for i in reversed(range(first, last)):
-        if tokens[i].is_name and listed:
-            names.add(tokens[i].text)
-        listed = tokens[i].text in ("=", ":") or (listed and (tokens[i].is_name or tokens[i].text == ","))
-    return ast.Fragment(tokens[first].start, tokens[last - 1].end, tokens[first].text, frozenset(names))
+        depth += (page.word(i) in CLOSING) - (page.word(i) in CLOSING.values())
+        if depth == 0 and page.tokens[i].is_name and page.binds(i):
+            found.add(page.word(i))
+    return found
 
 
-def _faults(part: Part, text: str, tokens: Sequence[Token], parser: Parser) -> Iterator[Fault]:
+def _faults(part: Part, page: Page, parser: Parser) -> Iterator[Fault]:
     if part.faults:
         yield part.faults[0]
         return
-    start = tokens[part.first].start
+    start = page.tokens[part.first].start
     try:
-        parser.parse(text[start : tokens[part.last - 1].end], part.rule)
-    except (Unexpected, Fault) as error:
-        yield _fault(error, part, start, text, tokens)
-
-
-def _fault(error: Unexpected | Fault, part: Part, start: int, text: str, tokens: Sequence[Token]) -> Fault:
-    """An error in a part of a text that starts at `start`, said in the language's words."""
-    if isinstance(error, Fault):
-        return Fault(error.message, start + error.start, start + error.end, code=error.code, help=error.help)
-    ended = error.ended
-    at = part.last if ended else bisect_left(tokens, start + error.start + 1, key=lambda t: t.end)
-    before = tokens[at - 1] if at > part.first else None
-    found = tokens[at] if at < len(tokens) and (not ended or _interrupts(tokens[at], text, before)) else None
-    named = tokens[part.first].text in STATING and at == part.first + 2  # `input x` may end here, and must not go on so
-    return complain(
-        found, before, ("COLON", "EQUAL") if named else error.expected, tokens[at - 1], _apart(before, found, text)
-    )
-
-
-def _interrupts(token: Token, text: str, before: Token | None) -> bool:
-    """Whether a part ends at a reserved word that was meant as something else: one on the same line."""
-    return token.text in RESERVED and before is not None and not _apart(before, token, text)
-
-
-def _apart(before: Token | None, token: Token | None, text: str) -> bool:
-    """Whether a line ends between two tokens."""
-    return before is not None and token is not None and "\n" in text[before.end : token.start]
+        parser.parse(page.text[start : page.tokens[part.last - 1].end], part.rule)
+    except Fault as fault:
+        yield Fault(fault.message, start + fault.start, start + fault.end, code=fault.code, help=fault.help)
+    except Unexpected as error:
+        at = part.last if error.ended else bisect_left(page.tokens, start + error.start + 1, key=lambda t: t.end)
+        yield complain(page, part, at, error.expected)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from ..diagnostics import Diagnostic
 
 
@@ -15,6 +18,10 @@ class Failure(Exception):
 
 class Silenced(Exception):
     """One expression depends on what failed before; nothing more is to be said."""
+
+
+class Enough(Exception):
+    """The run ends here, and its findings say why."""
 
 
 class Unknown:
@@ -40,22 +47,43 @@ SOME_TENSOR = SomeTensor()
 UNUSED = ("W0201", "W0202")
 
 
+FINDINGS = 100  # errors, and as many warnings and notes
+STEPS = 500_000
+
+
 class Report:
-    """The findings of a run. A body that is applied often reports each place once.
+    """The findings of a run, and the work that it has taken. A body that is applied often reports each place once.
 
     Nothing is called unused beside an error: what failed may be what would have used it.
     """
 
     def __init__(self) -> None:
         self._findings: dict[tuple[object, ...], Diagnostic] = {}
+        self._counts = Counter[str]()
+        self.steps = 0  # expressions evaluated, statements run, values of lists looked at
+        self.applications = 0
 
     def add(self, diagnostic: Diagnostic) -> None:
-        span = diagnostic.span
+        """Keep a finding; raises `Enough` for an error beyond the limit."""
+        span, severity = diagnostic.span, diagnostic.severity
         where = (span.source.name, span.start, span.end) if span else (diagnostic.message,)
-        self._findings.setdefault((diagnostic.code, diagnostic.severity, *where), diagnostic)
+        key = (diagnostic.code, severity, *where)
+        if key in self._findings:
+            return
+        self._counts[severity] += 1
+        if self._counts[severity] <= FINDINGS:
+            self._findings[key] = diagnostic
+        elif severity == "error":
+            raise Enough
 
     def of(self, *severities: str) -> list[Diagnostic]:
         """The findings of these severities, in source order."""
-        wrong = any(d.severity == "error" for d in self._findings.values())
+        wrong = self._counts["error"] > 0
         found = [d for d in self._findings.values() if d.severity in severities and not (wrong and d.code in UNUSED)]
-        return sorted(found, key=lambda d: (d.span.source.name, d.span.start) if d.span else ("", 0))
+        found.sort(key=lambda d: (d.span.source.name, d.span.start) if d.span else ("", 0))
+        return [*found[:-1], incomplete(found[-1])] if any(self._counts[s] > FINDINGS for s in severities) else found
+
+
+def incomplete(last: Diagnostic) -> Diagnostic:
+    """The last finding of a list that leaves some out."""
+    return replace(last, notes=(*last.notes, f"this is not all: {FINDINGS} of a kind are told"))

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal, Source, Span
 from ..ir.operator import REGISTRY
 from . import ast
+from .closest import closest
 from .functions import FUNCTIONS
+from .layout import CONSTANTS
 from .place import Place, Run
-from .report import UNKNOWN, Failure, Report, Silenced
+from .report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
 from .synonyms import SYNONYMS
-from .values import WORDS
+from .values import WORDS, describe
 
 MISSING = object()
+CLOSE = 0.85  # a name so near to another is misspelt, and no name that was lost
 
 
 class Module:
@@ -25,7 +26,7 @@ class Module:
 
     def __init__(self, source: Source, report: Report):
         self.source, self.report = source, report
-        self.elaborated: set[ast.Declaration] = set()
+        self.elaborated: set[int] = set()  # where declarations begin that some elaboration came by
 
     def __str__(self) -> str:
         return f"the file {self.source.name}"
@@ -41,6 +42,10 @@ class Module:
         """Whether text in a node does not parse: any, or only such as begins with one of these words."""
         return False
 
+    def lost(self, name: str, node: ast.Node) -> bool:
+        """Whether text that does not parse, and that a node sees, was to bind a name: this, or "" for one unsaid."""
+        return False
+
 
 @dataclass
 class Scope:
@@ -54,6 +59,8 @@ class Scope:
     unapplied: bool = False  # nothing is known of parameters and tensors
     perhaps: bool = False  # whether names on the way are bound, nobody knows
     untaken: bool = False  # nor whether it is evaluated at all
+    advice: str = ""  # what to say of a name that nobody knows
+    coming: dict[str, Span] = field(default_factory=dict)  # names that the body binds, now or later
     origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
 
     def copy(self, place: Place) -> Scope:
@@ -87,6 +94,15 @@ class Scope:
     def span(self, node: ast.Node) -> Span:
         return Span(self.module.source, node.start, node.end)
 
+    def spend(self, steps: int, node: ast.Node) -> None:
+        """Count work; raises `Enough`, with the reason in the report, beyond the limit."""
+        report = self.module.report
+        report.steps += steps
+        if report.steps > STEPS:
+            help = "a long list is looked at too often, or a long expression evaluated"
+            self.report(self.fail("E0331", f"more than {STEPS:,} steps of evaluation", node, help=help))
+            raise Enough
+
     def failure(self, refusal: Refusal, node: ast.Node) -> Failure:
         span = self.span(node)
         return self.place.failure(refusal, span) if self.place else Failure(refusal.at(span))
@@ -112,15 +128,9 @@ class Scope:
     def warn(self, code: str, message: str, node: ast.Node, help: str = "") -> None:
         self.report(Diagnostic(code, message, self.span(node), help=help, severity="warning"))
 
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
+    def going_on(self) -> GoingOn:
         """Report what fails within, and go on after it."""
-        try:
-            yield
-        except Failure as failure:
-            self.report(failure)
-        except Silenced:
-            pass
+        return GoingOn(self)
 
     def bind(self, word: ast.Word, value: Any) -> None:
         """Bind a name once; raises `Failure` the second time."""
@@ -135,8 +145,12 @@ class Scope:
 
     def lookup(self, name: str, node: ast.Node) -> Any:
         """The value of a name; raises `Failure` for one that nobody knows, `Silenced` for one that failed."""
+        if name not in self.names and self.module.lost(name, node):
+            raise Silenced
         value = self.find(name)
         if value is MISSING:
+            if name not in self.coming and self.module.lost("", node) and not self.near(name, CLOSE):
+                raise Silenced
             raise self.fail("E0201", f"nothing is called `{name}`", node, help=self.suggest(name))
         if value is UNKNOWN:
             raise Silenced
@@ -155,12 +169,44 @@ class Scope:
             return REGISTRY[name]
         return name if name in WORDS else MISSING
 
+    def hidden(self, e: ast.Node) -> str:
+        """What a name would be, had the body not bound it to something else."""
+        if isinstance(e, ast.Name) and e.id in self.bound and e.id in self.names:
+            outer = Scope(self.module).find(e.id)
+            if outer is not MISSING and outer is not UNKNOWN:
+                return f"`{e.id}` is bound at {self.bound[e.id]}, and hides {describe(outer)}"
+        return ""
+
     def suggest(self, name: str) -> str:
+        """What may be meant by a name that nobody knows."""
+        if name in self.coming:
+            return f"`{name}` is bound below, at {self.coming[name]}"
+        return self.near(name) or self.advice
+
+    def near(self, name: str, cutoff: float = 0.7) -> str:
         operators = [word for word, record in REGISTRY.items() if record.stage]
-        return suggestion(name, [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS])
+        known = [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS, *CONSTANTS]
+        return suggestion(name, known, cutoff=cutoff)
 
 
-def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS) -> str:
+class GoingOn:
+    """A context that lets nothing fail; a class, since every expression in a list is evaluated in one."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, scope: Scope):
+        self.scope = scope
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if isinstance(error, Failure):
+            self.scope.report(error)
+        return isinstance(error, Failure | Silenced)
+
+
+def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:
     """ "did you mean `conv`?", or nothing; other frameworks' words are understood."""
     known = list(dict.fromkeys(known))
     plain = name.lower().replace("_", "")
@@ -168,5 +214,5 @@ def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SY
     if synonym and synonym.split("(")[0].split(" ")[0] in known:
         return f"did you mean `{synonym}`?"
     by_plain = {word.lower().replace("_", ""): word for word in known}
-    close = [by_plain[plain]] if plain in by_plain else get_close_matches(name, known, 1, 0.7)
+    close = [by_plain[plain]] if plain in by_plain else closest(name, known, cutoff)
     return f"did you mean `{close[0]}`?" if close else ""

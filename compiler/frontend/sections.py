@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from . import ast
 from .advice import advise_training
+from .closest import closest
 from .contents import read_in
 from .scope import Scope
 from .testing import Testing
@@ -31,7 +30,7 @@ def check_sections(body: ast.Body, scope: Scope) -> frozenset[str]:
 def _check_kind(section: ast.Section, trains: list[ast.Section], scope: Scope) -> None:
     kind, title = section.kind.text, section.title
     if kind not in ("train", "test"):
-        close = get_close_matches(kind.lower(), ("train", "test"), 1)
+        close = closest(kind.lower(), ("train", "test"))
         help = f"did you mean `{close[0]}`?" if close else "there are `train` and `test`"
         raise scope.fail("E0214", f"no section is called `{kind}`", section.kind, help=help)
     if kind == "train" and title is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from ..diagnostics import Diagnostic, Source, Span, model_error
+from .layout import count_words
 
 LARGEST = 1_000_000
+WORDS = 220_000  # and signs
 
 
 def read_source(path: Path, name: str) -> Source:
@@ -15,12 +18,13 @@ def read_source(path: Path, name: str) -> Source:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
-        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}")]) from None
+        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}", file=name)]) from None
     return source_of(data, name)
 
 
 def source_of(data: bytes, name: str) -> Source:
-    """These bytes as text; raises `ModelError`."""
+    """These bytes as text, without the mark that some editors begin it with; raises `ModelError`."""
+    data = data.removeprefix(BOM_UTF8)
     try:
         text = data[:LARGEST].decode()
     except UnicodeDecodeError as error:
@@ -37,6 +41,9 @@ def source_of(data: bytes, name: str) -> Source:
 def check_source(source: Source, size: int) -> None:
     """Refuse a text that is too large or holds a NUL."""
     if size > LARGEST:
-        raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB")])
+        raise model_error([Diagnostic("E0104", f"{source.name} is larger than 1 MB", file=source.name)])
+    if size > WORDS and (words := count_words(source.text)) > WORDS:
+        message = f"{source.name} has {words:,} words and signs; {WORDS:,} is the limit"
+        raise model_error([Diagnostic("E0104", message, file=source.name)])
     if (at := source.text.find("\0")) >= 0:
         raise model_error([Diagnostic("E0103", "a NUL byte in the text", Span(source, at, at + 1))])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..diagnostics import Refusal, Span
+from ..ir.kinds import shortened
 from ..ir.operator import Operator
 from ..ir.types import BATCH, Type, Undecided, assuming
-from .nested import Group
+from .nested import Group, held, levels_of
 from .place import Ledger, Place, want_possible
 from .report import UNKNOWN, Failure, Silenced, Unknown
 from .tensors import Application, Tensor, Tensors, Trail, Wire, describe, each, leaves
@@ -20,6 +22,15 @@ class Stage:
     @property
     def kind(self) -> str | None:
         return None
+
+    levels: int = 1  # of stages inside one another
+
+    def pieces(self) -> Iterator[str]:
+        """Its text, bit by bit."""
+        yield str(self)
+
+    def __str__(self) -> str:
+        return shortened(self)
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         """The result for `x`; weights are born in `place`, called `name.*` if there is one. Raises `Failure`."""
@@ -44,13 +55,14 @@ class OperatorStage(Stage):
         op = self.op
         operands: tuple[Tensor, ...] = ()
         try:
-            place.run.count()
+            place.run.count(max(held(x), 1))
             operands = self._operands(x)
             own = place.number(op.name)
             path = place.take(name or own)
             types = tuple(operand.type for operand in operands)
             inferred = _inferred(op, types, place, self.span)
             outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+            place.run.count(len(outputs) - 1)
             for output in outputs:
                 want_possible(f"`{op.name}` would give", output)
             weights = self._weights(types, path, place)
@@ -125,14 +137,29 @@ def _undecided(undecided: Undecided, place: Place, span: Span) -> None:
     place.note("E0318", f"depends on {undecided.question}, which is not known before the sizes are", span)
 
 
+class Composite(Stage):
+    """A stage of others; raises `Refusal` where they nest too deep."""
+
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        raise NotImplementedError
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "levels", levels_of("stages", self.parts))
+
+
 @dataclass(frozen=True)
-class Sequence(Stage):
+class Sequence(Composite):
     """`f -> g`"""
 
     stages: tuple[Stage, ...]
 
-    def __str__(self) -> str:
-        return " -> ".join(map(str, self.stages))
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        return self.stages
+
+    def pieces(self) -> Iterator[str]:
+        return _joined("", self.stages, " -> ", "")
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
@@ -145,14 +172,18 @@ class Sequence(Stage):
 
 
 @dataclass(frozen=True)
-class FanOut(Stage):
+class FanOut(Composite):
     """`[f, g]`"""
 
     stages: tuple[Stage, ...]
     span: Span
 
-    def __str__(self) -> str:
-        return f"[{', '.join(map(str, self.stages))}]"
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        return self.stages
+
+    def pieces(self) -> Iterator[str]:
+        return _joined("[", self.stages, ", ", "]")
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
@@ -160,14 +191,18 @@ class FanOut(Stage):
 
 
 @dataclass(frozen=True)
-class Parallel(Stage):
+class Parallel(Composite):
     """`(f, g)`"""
 
     stages: tuple[Stage, ...]
     span: Span
 
-    def __str__(self) -> str:
-        return f"({', '.join(map(str, self.stages))})"
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        return self.stages
+
+    def pieces(self) -> Iterator[str]:
+        return _joined("(", self.stages, ", ", ")")
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
@@ -187,7 +222,7 @@ def parallel_parts(x: Tensors, count: int, place: Place, span: Span) -> tuple[Te
 
 
 @dataclass(frozen=True)
-class Repeat(Stage):
+class Repeat(Composite):
     """`repeat(n, f, keep=false)`"""
 
     rounds: int
@@ -195,8 +230,12 @@ class Repeat(Stage):
     keep: bool
     span: Span
 
-    def __str__(self) -> str:
-        return f"repeat({self.rounds}, {self.stage}{', keep=true' if self.keep else ''})"
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        return (self.stage,)
+
+    def pieces(self) -> Iterator[str]:
+        return _joined(f"repeat({self.rounds}, ", (self.stage,), "", ", keep=true)" if self.keep else ")")
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         place = place if name is None else _scope(place, name)
@@ -222,15 +261,19 @@ class Repeat(Stage):
 
 
 @dataclass(frozen=True)
-class NamedStage(Stage):
+class NamedStage(Composite):
     """`f as conv1`, written where the name binds no tensor."""
 
     stage: Stage
     name: str
     span: Span
 
-    def __str__(self) -> str:
-        return str(self.stage)
+    @property
+    def parts(self) -> tuple[Stage, ...]:
+        return (self.stage,)
+
+    def pieces(self) -> Iterator[str]:
+        return self.stage.pieces()
 
     def apply(self, x: Tensors, place: Place, name: str | None = None) -> Tensors | Unknown:
         try:
@@ -264,11 +307,21 @@ class Share(Stage):
             result = self.stage.apply(x, home, self.name)
             self.ledger.close()
         except Refusal as refusal:
-            raise place.failure(refusal, self.span) from None
+            ways = tuple(f"applied to {part.trail}" for part in leaves(x))
+            raise place.failure(refusal, self.span, ways) from None
         except (Failure, Silenced):
             self.failed = not self.ledger.complete
             raise
         return result if isinstance(result, Unknown) else each(result, lambda tensor: tensor.after(self, x))
+
+
+def _joined(opened: str, stages: tuple[Stage, ...], between: str, closed: str) -> Iterator[str]:
+    yield opened
+    for k, stage in enumerate(stages):
+        if k:
+            yield between
+        yield from stage.pieces()
+    yield closed
 
 
 def _scope(place: Place, name: str) -> Place:

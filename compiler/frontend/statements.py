@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..diagnostics import Diagnostic, Refusal
-from ..ir.kinds import show
+from ..ir.kinds import shortened
 from ..ir.structure import Parameter
 from ..ir.types import Type, Undecided, ints
 from . import ast, types
@@ -23,13 +23,19 @@ from .stages import Share, Stage
 from .tensors import Application, Tensor, Trail, Wire, is_tensors
 from .values import describe
 
+SHOWN = 1000  # characters of a value in the message of an assertion
+PARSED = 50  # steps that it takes to read one
+
 Outputs = dict[str, "Tensor | Unknown"]
 
 
 def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
+    for word in bound_in(body):
+        scope.coming.setdefault(word.text, scope.span(word))
     for statement in body.statements:
+        scope.spend(1, statement)
         with scope.going_on():
             match statement:
                 case ast.Input():
@@ -54,6 +60,18 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
         if note is not None:
             types.settle(note, scope)
     return outputs
+
+
+def bound_in(body: ast.Body) -> Iterator[ast.Word]:
+    """The words that a body's statements bind, not counting those of `as`."""
+    for statement in body.statements:
+        match statement:
+            case ast.Binding(names=words):
+                yield from words
+            case ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
+                yield word
+            case ast.Output(name=word, value=value) if value is not None:
+                yield word
 
 
 def bind_names(s: ast.Binding, scope: Scope) -> None:
@@ -174,15 +192,15 @@ def _filled(message: ast.Word, scope: Scope) -> str:
 
     def value(found: re.Match[str]) -> str:
         at = message.start + 1 + found.start(1)
+        scope.spend(PARSED + len(found[0]), message)
         try:
             e = expression(found[1])
         except (Unexpected, Fault):
             where = ast.Node(at, at + len(found[1]))
-            raise scope.fail(
-                "E0101", f"`{found[1]}` is no expression", where, help="braces hold a value to show"
-            ) from None
+            what = f"`{found[1]}` is no expression" if found[1].strip() else "braces without an expression"
+            raise scope.fail("E0101", what, where, help="braces hold a value to show") from None
         try:
-            return show(evaluate(e, scope))
+            return shortened(evaluate(e, scope), SHOWN)
         except Failure as failure:  # its place is counted from the brace
             d = failure.diagnostic
             raise Failure(Diagnostic(d.code, d.message, scope.span(message), d.label, d.notes, d.help)) from None

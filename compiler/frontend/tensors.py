@@ -125,8 +125,10 @@ def is_tensor(value: object) -> bool:
 
 def is_tensors(value: object) -> bool:
     """Whether a value is a tensor or a tuple of nothing but tensors."""
-    if isinstance(value, tuple):
-        return bool(value) and all(map(is_tensors, value))
+    if isinstance(value, Group):
+        if value.tensors is None:
+            value.tensors = bool(value) and all(map(is_tensors, value))
+        return value.tensors
     return is_tensor(value)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from ..ir.kinds import literal, nested_shape, show, whole
 from ..ir.operator import Attr, Bounds
 from ..ir.types import BATCH, Dim
 from . import ast, types
+from .closest import closest
 from .contents import Contents, accepting, given_by, want_recipe
 from .expressions import attempt, condition_of, evaluate, matched
 from .recipes import SAMPLES, TOLERANCE
@@ -37,7 +37,7 @@ class Testing(Contents):
                     self.refuse(statement)
                 elif len(statement.names) == 1 and statement.names[0].text in {*self.inputs, *self.letters}:
                     self._give(statement.names[0], statement.value)
-                else:
+                elif self.whole or not _is_source(statement.value):
                     self.bind(statement)
         if self.whole:
             self._want_all()
@@ -68,8 +68,13 @@ class Testing(Contents):
 
     def near(self, word: ast.Word) -> str:
         expected = sorted({*self.inputs, *self.letters})
-        close = get_close_matches(word.text, expected, 1)
+        close = closest(word.text, expected)
         return f"did you mean `{close[0]}`?" if close else f"expected here: {', '.join(expected)}"
+
+
+def _is_source(value: ast.Expression) -> bool:
+    callee = value.callee if isinstance(value, ast.Call) else value
+    return isinstance(callee, ast.Name) and callee.id in SAMPLES
 
 
 def _list(e: ast.Expression, s: ast.Input, scope: Scope) -> None:

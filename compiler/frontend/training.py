@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from . import ast, types
+from .closest import closest
 from .contents import Contents, accepting, read_in, want_recipe
 from .expressions import evaluate
 from .recipes import AUGMENTATIONS, COUNTS, OPTIMIZERS, SCHEDULES, SETTINGS
@@ -63,7 +63,7 @@ class Training(Contents):
     def near(self, word: ast.Word) -> str:
         if word.text in ("lr", "learning_rate", "momentum", "weight_decay"):
             return "the optimizer is told: optimizer = adamw(lr=1e-3)"
-        close = get_close_matches(word.text, SETTINGS, 1)
+        close = closest(word.text, SETTINGS)
         return f"did you mean `{close[0]}`?" if close else f"expected here: {', '.join(sorted(SETTINGS))}"
 
 

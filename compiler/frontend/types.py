@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from ..diagnostics import Diagnostic
-from ..ir.types import BATCH, DTYPES, Dim, DType, Size, Type, Undecided, same_size
+from ..ir.types import AXES, BATCH, DTYPES, Dim, DType, Size, Type, Undecided, same_size
 from . import ast
 from .expressions import evaluate
 from .numbers import is_number
+from .place import ELEMENTS
 from .report import UNKNOWN
 from .scope import Scope, suggestion
 from .tensors import Tensor
@@ -20,6 +22,9 @@ LETTER = re.compile(r"[A-Z][0-9]*\Z")
 
 
 def dtype_of(note: ast.TypeNote, scope: Scope) -> DType:
+    """The element type that is written; raises `Failure` where there is none, or too many sizes with it."""
+    if len(note.sizes) > AXES:
+        raise scope.fail("E0330", f"a tensor of {len(note.sizes):,} axes; {AXES} is the limit", note)
     name = note.dtype.text
     if name not in DTYPES:
         help = suggestion(name, DTYPES, _FOREIGN) or f"the element types are {', '.join(DTYPES)}"
@@ -56,6 +61,8 @@ def _input_size(e: ast.Expression, scope: Scope) -> Size:
         raise scope.fail("E0303", f"a letter's factor is a number, not {step}", e)
     if letter.id in scope.run.sizes:
         given = scope.run.sizes[letter.id]
+        if given > ELEMENTS:
+            raise scope.fail("E0330", f"the size `{letter.id}` is more than 2^31 - 1", e)
         if given % step or given < 1:
             following = max(-(-given // step), 1) * step
             message = f"{letter.id} is {given}, which is no multiple of {step}"
@@ -110,14 +117,17 @@ def settle(note: ast.TypeNote, scope: Scope) -> None:
             scope.bind(ast.Word(letter.start, letter.end, letter.id), UNKNOWN)
 
 
+WRITTEN = "a size is a number or one capital letter, and in a model's input perhaps a multiple, as 32*H"
+
+
 def _whole(e: ast.Expression, scope: Scope) -> Size:
-    value = evaluate(e, scope)
+    value = evaluate(e, replace(scope, advice=WRITTEN))
     if not is_number(value) or isinstance(value, float):
         help = "use `//` for whole division" if isinstance(value, float) else ""
         raise scope.fail("E0303", f"a size is a whole number, got {describe(value)}", e, help=help)
     try:
         if value < 1:
-            raise scope.fail("E0312", f"a size of {value}", e)
+            raise scope.fail("E0312", f"a size of {value}", e, help="" if value == 0 else WRITTEN)
     except Undecided:
         pass  # some letters would do
     return value

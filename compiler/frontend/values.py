@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from .. import ops  # noqa: F401  they enter themselves in the registry
-from ..ir.kinds import show
+from ..ir.kinds import shortened, show
 from ..ir.operator import REGISTRY, Operator
 from .stages import Stage
 from .tensors import is_tensors
@@ -28,6 +28,11 @@ def is_operator(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Operator)
 
 
+def is_recipe(value: object) -> bool:
+    """Whether an arrow could apply it."""
+    return isinstance(value, Stage) or is_operator(value) or (isinstance(value, Callee) and value.noun == "block")
+
+
 def describe(value: Any) -> str:
     """What a value is, for a message: "the number 3", "a tensor f32[N, 8]"."""
     if is_operator(value):
@@ -43,13 +48,7 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f'the string "{value}"'
     if isinstance(value, tuple):
-        return f"a tuple of {len(value)} tensors" if is_tensors(value) else "a tuple"
+        return f"a tuple of {len(value)} tensor{'s' * (len(value) != 1)}" if is_tensors(value) else "a tuple"
     if isinstance(value, list):
         return "a list"
     return str(value)
-
-
-def shortened(value: Any) -> str:
-    """A value as text of bearable length."""
-    text = show(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..diagnostics import Refusal
 from .operator import Kind
-from .types import Dim
+from .types import AXES, Dim
 
 
 def _refuse(wanted: str, value: Any) -> Refusal:
@@ -36,7 +37,39 @@ def show(value: Any) -> str:
 
 def told(value: Any) -> str:
     """A value as messages show it: strings in quotes, also those that are words of the language."""
-    return f'"{value}"' if isinstance(value, str) else show(value)
+    return f'"{cut(value)}"' if isinstance(value, str) else shortened(value)
+
+
+BEARABLE = 60
+
+
+def shortened(value: Any, most: int = BEARABLE) -> str:
+    """A value as text of bearable length. What shares its parts may be too long to be ever written in full."""
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > most:
+            break
+    return cut(text, most)
+
+
+def cut(text: str, most: int = BEARABLE) -> str:
+    """The beginning of a text that is too long."""
+    return text if len(text) <= most else f"{text[: most - 3]}…"
+
+
+def _pieces(value: Any) -> Iterator[str]:
+    if isinstance(value, tuple | list):
+        yield "(" if isinstance(value, tuple) else "["
+        for k, part in enumerate(value):
+            if k:
+                yield ", "
+            yield from _pieces(part)
+        yield ")" if isinstance(value, tuple) else "]"
+    elif hasattr(value, "pieces"):
+        yield from value.pieces()
+    else:
+        yield show(value)
 
 
 def _is_whole(value: Any) -> bool:
@@ -130,7 +163,10 @@ def _nested(value: Any) -> Any:
             raise Refusal("E0306", "the rows of a literal weight differ in length")
         return frozen
 
-    return None if value is None else freeze(value)
+    frozen = None if value is None else freeze(value)
+    if (axes := len(nested_shape(frozen))) > AXES:
+        raise Refusal("E0306", f"lists in lists make {axes} axes; {AXES} is the limit")
+    return frozen
 
 
 def nested_shape(nested: Any) -> tuple[int, ...]:
@@ -169,7 +205,9 @@ real = Kind("a number", _real, show)
 flag = Kind("true or false", _flag, show)
 pair = Kind("a whole number or (height, width)", _pair, _show_pair)
 sides = Kind("a number, (h, w) or (top, left, bottom, right)", _sides, _show_sides)
-padding = Kind("a number, (h, w), (top, left, bottom, right), same or valid", _padding, _show_sides, ("same", "valid"))
+padding = Kind(
+    "a whole number, (h, w), (top, left, bottom, right), same or valid", _padding, _show_sides, ("same", "valid")
+)
 wholes = Kind("a list of whole numbers", _wholes, lambda value: show(list(value)))
 reals = Kind("a number or a list of numbers", _reals, lambda v: show(list(v)) if isinstance(v, tuple) else show(v))
 literal = Kind("nested lists of numbers", _nested, _show_nested)

@@ -102,13 +102,13 @@ class Derived:
 class ParamSpec:
     """A learned tensor that an operator needs. `start` says how training begins; `trained` is false for statistics.
 
-    `data` is there where the source gives it: literal weights.
+    `data` makes its numbers where the source gives them, as literal weights: once it is known that they are few enough.
     """
 
     shape: tuple[Size, ...]
     start: str = "zeros"
     trained: bool = True
-    data: Array | None = dataclasses.field(default=None, compare=False, repr=False)
+    data: Callable[[], Array] | None = dataclasses.field(default=None, compare=False, repr=False)
 
 
 class Scalar(Protocol):

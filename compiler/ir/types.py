@@ -20,6 +20,9 @@ from ..diagnostics import Refusal
 DType = Literal["f32", "u8", "i64"]
 DTYPES: tuple[DType, ...] = get_args(DType)
 BATCH = "N"
+AXES = 32  # of a tensor: what NumPy has room for
+MOST = 2**63 - 1  # in a size's numbers
+TERMS, NESTED = 64, 32  # in a size, and floors inside one another
 
 
 class Undecided(Exception):
@@ -62,6 +65,11 @@ class Floor:
 
     inner: Dim
     by: int
+
+    @property
+    def depth(self) -> int:
+        """How many floors are inside one another."""
+        return 1 + max((atom.depth for atom, _ in self.inner.terms if isinstance(atom, Floor)), default=0)
 
     def __str__(self) -> str:
         inner = str(self.inner)
@@ -192,6 +200,11 @@ class Type:
         return len(self.shape)
 
     @property
+    def axes(self) -> str:
+        """How many there are, in words."""
+        return "1 axis" if self.rank == 1 else f"{self.rank} axes"
+
+    @property
     def batch(self) -> Size:
         return self.shape[0]
 
@@ -209,7 +222,7 @@ class Type:
 
     def _size(self, axis: int, name: str) -> Size:
         if axis >= self.rank:
-            raise Refusal("E0307", f"{self} has no {name}", label=f"{self.rank} axes")
+            raise Refusal("E0307", f"{self} has no {name}", label=self.axes)
         return self.shape[axis]
 
     def with_shape(self, *rest: Size) -> Type:
@@ -240,7 +253,11 @@ def _linear(terms: tuple[tuple[Atom, int], ...], constant: int) -> Size:
     total: dict[Atom, int] = {}
     for atom, k in terms:
         total[atom] = total.get(atom, 0) + k
+    if not all(-MOST <= k <= MOST for k in (*total.values(), constant)):
+        raise Refusal("E0314", "a size with free letters does not fit a whole number of 64 bits")
     kept = sorted(((a, k) for a, k in total.items() if k), key=lambda t: (isinstance(t[0], Floor), str(t[0])))
+    if len(kept) > TERMS:
+        raise Refusal("E0314", f"a size of more than {TERMS} terms with free letters")
     return Dim(tuple(kept), constant) if kept else constant
 
 
@@ -253,7 +270,10 @@ def _floor(form: Dim, by: int) -> Size:
     if len(form.terms) == 1 and form.terms[0][1] == 1 and isinstance(form.terms[0][0], Floor):
         inner = form.terms[0][0]  # floor((floor(x/a) + c) / b) = floor((x + a*c) / (a*b))
         return (inner.inner + inner.by * form.constant) // (inner.by * by)
-    return Dim(((Floor(form, by), 1),))
+    floor = Floor(form, by)
+    if floor.depth > NESTED:
+        raise Refusal("E0314", f"a size with free letters is rounded down more than {NESTED} times over")
+    return Dim(((floor, 1),))
 
 
 def _range(size: Size) -> tuple[float, float]:

@@ -42,7 +42,7 @@ class Arithmetic(Operator):
             raise Refusal(
                 "E0302",
                 f"cannot {self.verb} {a} and {b}",
-                label=f"{a.rank} and {b.rank} axes",
+                label=f"{a.rank} and {b.axes}",
                 help="bring both to the same rank with reshape or flatten",
             )
         pairs = list(zip(_aligned(a, rank), _aligned(b, rank), strict=True))

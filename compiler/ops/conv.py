@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -153,15 +155,19 @@ class Conv(Operator):
             weight = ParamSpec(shape, trained=False, data=self._literal(shape))
         return {"weight": weight, **({"bias": ParamSpec((self.channels,))} if self.bias else {})}
 
-    def _literal(self, shape: tuple[Size, ...]) -> Array:
-        """The literal kernels in full: given so, or one [kh][kw] for all channels, or a flat list for a 1x1 kernel."""
-        full, given = ints(shape), np.array(self.weight, np.float32)
+    @cached_property
+    def _given(self) -> Array:
+        return np.array(self.weight, np.float32)
+
+    def _literal(self, shape: tuple[Size, ...]) -> Callable[[], Array]:
+        """What makes the kernels in full: given so, or one [kh][kw] for all channels, or a flat list for 1x1."""
+        full, given = ints(shape), self._given
         if given.shape == full:
-            return given
+            return lambda: given
         if given.shape == self.kernel:
-            return np.broadcast_to(given, full).copy()
+            return lambda: np.broadcast_to(given, full)
         if given.ndim == 1 and self.kernel == (1, 1) and given.size == full[0] * full[1]:
-            return given.reshape(full)
+            return lambda: given.reshape(full)
         flat = f", or {full[0] * full[1]} numbers" if self.kernel == (1, 1) else ""
         raise Refusal(
             "E0306",

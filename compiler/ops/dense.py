@@ -23,7 +23,7 @@ class Dense(Operator):
     def infer(self, *types: Type) -> Type:
         (x,) = types
         if x.rank != 2:
-            raise Refusal("E0307", f"dense wants a 2-D tensor, got {x}", label=f"{x.rank} axes", help=_cure(x))
+            raise Refusal("E0307", f"dense wants a 2-D tensor, got {x}", label=x.axes, help=_cure(x))
         want_real(self, x)
         return x.with_shape(self.units)
 

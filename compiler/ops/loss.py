@@ -15,7 +15,7 @@ def _want_equal(op: Operator, a: Type, b: Type, shape: Type) -> None:
     """Refuse unless `a`, seen as `shape`, and `b` have equal sizes."""
     axis = first_difference(shape.shape, b.shape) if shape.rank == b.rank else None
     if axis is not None or shape.rank != b.rank:
-        where = f"{shape.rank} and {b.rank} axes" if axis is None else axis_name(axis, b.rank)
+        where = f"{shape.rank} and {b.axes}" if axis is None else axis_name(axis, b.rank)
         raise Refusal("E0302", f"{op.name} cannot compare {a} and {b}", label=where)
 
 

@@ -20,7 +20,7 @@ def want_real(op: Operator, *types: Type) -> None:
 def want_image(op: Operator, x: Type) -> None:
     """Refuse what is not a batch of images with channels."""
     if x.rank != 4:
-        raise Refusal("E0307", f"{op.name} wants a 4-D tensor [N, C, H, W], got {x}", label=f"{x.rank} axes")
+        raise Refusal("E0307", f"{op.name} wants a 4-D tensor [N, C, H, W], got {x}", label=x.axes)
 
 
 def want_axis(op: Operator, axis: int, x: Type) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from ..diagnostics import Refusal
 from ..ir.kinds import choice, real, sides, whole, whole_or_wholes, wholes
 from ..ir.operator import Array, Operator, attr, operator
-from ..ir.types import Size, Type, same_size
+from ..ir.types import BATCH, Dim, Size, Type, same_size
 from .rules import axis_name, first_difference, product, want_axis, want_image, want_real
 
 
@@ -65,6 +65,10 @@ class Reshape(Operator):
     def infer(self, *types: Type) -> Type:
         (x,) = types
         want_real(self, x)
+        if any(isinstance(size, Dim) and BATCH in size.letters() for size in self.dims):
+            raise Refusal(
+                "E0319", f"reshape speaks of the axes after the batch, got {BATCH}", help=f"leave out {BATCH}"
+            )
         if 0 in self.dims or self.dims.count(-1) > 1:
             raise Refusal("E0305", f"reshape wants sizes of at least 1 and at most one -1, got {list(self.dims)}")
         have, given = math.prod(x.known), math.prod(size for size in self.dims if size != -1)
@@ -114,9 +118,7 @@ class Concat(Operator):
         want_axis(self, self.axis, first)
         for other in types[1:]:
             if other.rank != first.rank:
-                raise Refusal(
-                    "E0302", f"cannot concat {first} and {other}", label=f"{first.rank} and {other.rank} axes"
-                )
+                raise Refusal("E0302", f"cannot concat {first} and {other}", label=f"{first.rank} and {other.axes}")
             axis = first_difference(first.shape, other.shape, skip=self.axis)
             if axis is not None:
                 raise Refusal(

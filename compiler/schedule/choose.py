@@ -11,11 +11,12 @@ from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile, direct_cycles, halves_last, winograd_block, winograd_cycles
+from .cost import best_tile, direct_cycles, halves_last, rim_cycles, winograd_block, winograd_cycles
+from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import rim_of_tiles, tiles
+from .tiles import rim_of_tiles, takes_tiles, tiles
 
 _PLAIN = {
     "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool",
@@ -48,10 +49,16 @@ def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[
     for value in graph.outputs.values():
         _require_given(graph, value)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
-    windowed = {**{region.node.name: _windowed(region, target, exact) for region in regions}, **given}
-    rims = _rims(regions, schedule.places, windowed)
+    require_known(given, [region.node.name for region in regions])
+    windowed = {region.node.name: _windowed(region, target, exact) for region in regions}
+    rims = _rims(
+        regions, schedule.places, {name: choice and given.get(name, choice) for name, choice in windowed.items()}
+    )
     for region in regions:
-        schedule.choices[region.node.name] = windowed.get(region.node.name) or _choice(graph, region, schedule, rims)
+        name = region.node.name
+        default = windowed[name] or _choice(graph, region, schedule, rims)
+        schedule.choices[name] = given.get(name, default)
+        require_fit(region, schedule.choices[name], default, target)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -122,15 +129,16 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     vectors = -(-outside // target.lanes)
     tile = best_tile(size[1], vectors, target, half=halves_last(outside, target.lanes))
     choice = Choice("direct", *tile)
-    square = op.kernel == (3, 3) and op.stride == (1, 1) and window.dilation[0] == window.dilation[1]
-    if exact or not square or inside < target.lanes:
+    if exact or not takes_tiles(op, inside, target.lanes):
         return choice
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
+    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
     for algorithm, outputs in WINOGRAD.items():
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         # Of many tiles, one vector at a time: the products of several would drive data out of the cache.
         tile = best_tile(count, vectors if count < MANY_TILES else 1, target)
         needed = winograd_cycles(count, points, inside, vectors, target, tile)
+        needed += rim_cycles(tuple(image), _rim_of(Choice(algorithm, *tile), op, x, y), channels)
         if needed < cycles:
             block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
             cycles, choice = needed, Choice(algorithm, *tile, block=block)
@@ -223,18 +231,25 @@ def _rims(regions: list[Region], places: dict[str, Place], windowed: Mapping[str
         choice = windowed.get(region.node.name)
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
-        elif choice and choice.algorithm in WINOGRAD:
-            outputs = WINOGRAD[choice.algorithm]
-            want = rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
+        elif choice and isinstance(op, Conv):
+            want = _rim_of(choice, op, x, y)
         else:
             want = rim_of(op.window(x.type), x, y)
-            if choice:  # a direct convolution skips rows outside, and columns outside for a whole tile
-                reach = (choice.pixels - 1) * op.stride[1]
-                want = 0, min(want[1], reach), 0, min(want[3], reach)
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]
     return rims
+
+
+def _rim_of(choice: Choice, op: Conv, x: Value, y: Value) -> Sides:
+    """The rim that a convolution's algorithm wants. A direct one skips rows outside of the image, and columns that are
+    outside for a whole tile."""
+    if choice.algorithm in WINOGRAD:
+        outputs = WINOGRAD[choice.algorithm]
+        return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
+    _, left, _, right = rim_of(op.window(x.type), x, y)
+    reach = (choice.pixels - 1) * op.stride[1]
+    return 0, min(left, reach), 0, min(right, reach)
 
 
 def rim_of(window: Window, x: Value, y: Value) -> Sides:

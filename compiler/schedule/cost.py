@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from ..ops.conv import Window
+from .schedule import Sides
 from .target import Target
 
 _MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
@@ -49,6 +50,13 @@ def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, c
         last = first + (pixels - 1) * stride
         met += sum(last + tap * dilation >= 0 and first + tap * dilation < size for tap in range(kernel))
     return met
+
+
+def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
+    """What a rim around an image costs: zeros to write, and caches that hold less of what counts."""
+    (height, width), (top, left, below, right) = image, rim
+    area = (top + height + below) * (left + width + right) - height * width
+    return 2 * 4 * channels * area / _MEMORY
 
 
 def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int]) -> float:

@@ -75,9 +75,9 @@ class Schedule:
     def __str__(self) -> str:
         """One line a node: how it is computed, where its value lies."""
         lines = [f"target {self.target.name}: {self.target.lanes} lanes, {self.target.registers} registers"]
-        width = max(map(len, self.layouts), default=0)
+        choices = {name: str(self.choices[name]) if name in self.choices else "" for name in self.layouts}
+        width, wide = max(map(len, choices), default=0), max(map(len, choices.values()), default=0)
         for name, layout in self.layouts.items():
             place = f" in {self.places[name].root}+{self.places[name].first}" if name in self.places else ""
-            choice = str(self.choices[name]) if name in self.choices else ""
-            lines.append(f"{name:<{width}}  {choice:<16}  {layout}{place}".rstrip())
+            lines.append(f"{name:<{width}}  {choices[name]:<{wide}}  {layout}{place}".rstrip())
         return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from ..ops.conv import Window
+from ..ops.conv import Conv, Window
 from .schedule import Sides
 
 TAPS = 3
@@ -27,6 +27,12 @@ class Tile:
     @property
     def extent(self) -> tuple[int, int, int, int]:
         return self.row, self.column, self.rows, self.columns
+
+
+def takes_tiles(op: Conv, channels: int, lanes: int) -> bool:
+    """Whether a convolution with so many input channels in a group can be computed by tiles."""
+    even = op.stride == (1, 1) and op.dilation[0] == op.dilation[1]
+    return op.kernel == (TAPS, TAPS) and even and channels >= lanes
 
 
 def tiles(window: Window, rows: int, columns: int, outputs: int) -> list[Tile]:

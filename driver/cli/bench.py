@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,10 +28,18 @@ if TYPE_CHECKING:
 @click.option("--seconds", type=click.FloatRange(0.01), default=2.0, show_default=True, help="How long to measure.")
 @click.option("--repeats", type=click.IntRange(1), help="How many calls to measure, in place of --seconds.")
 @click.option("--per-layer", is_flag=True, help="Also time layer by layer, beside the core's peaks.")
+@click.option("--plot", "picture", type=click.Path(path_type=Path), help="A picture of the layers under the roofline.")
 @as_json
 @click.pass_obj
 def command(
-    trace: Trace, subject: Subject, batch: int, seconds: float, repeats: int | None, per_layer: bool, format: str
+    trace: Trace,
+    subject: Subject,
+    batch: int,
+    seconds: float,
+    repeats: int | None,
+    per_layer: bool,
+    picture: Path | None,
+    format: str,
 ) -> None:
     """Time a network on made-up images: median and minimum of a call, and images a second at the median."""
     from cnnc.compiler.codegen.program import Program
@@ -64,7 +73,12 @@ def command(
         "compile_seconds": compiled,
         "first_call_ms": 1000 * first,
     }
-    layers = _profile(net, programs[0], inputs, seconds) if per_layer else None
+    layers = _profile(net, programs[0], inputs, seconds) if per_layer or picture else None
+    if layers and picture:
+        from cnnc.roofline import plot
+
+        plot(layers, network.name, picture)
+    layers = layers if per_layer else None
     if format == "json":
         click.echo(json.dumps(facts if layers is None else {**facts, "profile": layers.to_dict()}, indent=2))
     else:

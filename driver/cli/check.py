@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 def command(files: tuple[str, ...], sizes: tuple[tuple[str, int], ...], strict: bool, format: str) -> None:
     """Report every error and warning of files, of the .cnn files in folders, and of the text that `-` reads.
 
-    Sizes that are not given stay free. With --format json each finding is one line on the standard output.
+    Sizes that are not given stay free. Beside an error nothing is called unused: it may be what failed that would have
+    used it. With --format json each finding is one line on the standard output.
     """
     wrong = False
     told = set()
@@ -68,12 +69,14 @@ def _findings(files: Iterable[str], sizes: dict[str, int]) -> Iterator[Diagnosti
 
 def to_json(finding: Diagnostic) -> str:
     """One line; lines and columns count from 1, the end is the first character that is not meant."""
-    place: dict[str, object] = {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
+    place: dict[str, object] = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
+    place["file"] = finding.file or None
     if finding.span is not None:
         source = finding.span.source
         place = {"file": source.name}
         place["line"], place["column"] = source.position(finding.span.start)
         place["end_line"], place["end_column"] = source.position(finding.span.end)
     facts = {"code": finding.code, "severity": finding.severity, "message": finding.message, **place}
-    more = {"label": finding.label, "notes": finding.notes, "help": finding.help}
+    label = (finding.label,) if finding.label else ()
+    more = {"notes": label + finding.notes, "help": finding.help}
     return json.dumps({**facts, **more}, ensure_ascii=False)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cnnc.weights import Weights
 
 
+DIGITS = 18  # that every whole number of 64 bits has
+
+
 class Pair(click.ParamType):
     """`name=value`; sizes have whole numbers for values."""
 
@@ -34,8 +37,8 @@ class Pair(click.ParamType):
             self.fail(f"`{value}` is not of the form {'H=480' if self.whole else 'classes=10'}", param, ctx)
         if not self.whole:
             return name, text
-        if not text.isdecimal() or int(text) == 0:
-            self.fail(f"`{text}` is no positive whole number", param, ctx)
+        if not text.isdecimal() or len(text) > DIGITS or int(text) == 0:
+            self.fail(f"`{text}` is no positive whole number of at most {DIGITS} digits", param, ctx)
         return name, int(text)
 
 
@@ -51,6 +54,7 @@ class Subject:
     target_cpu: str = "native"
     threads: int | None = None
     exact: bool = False
+    schedule: Path | None = None
 
     def network(self, more_sizes: Mapping[str, int] = {}) -> Network:
         """The network, its warnings told."""
@@ -71,6 +75,7 @@ class Subject:
         from cnnc.build import compile
 
         given = {"target_cpu": self.target_cpu, "threads": self.threads, "exact": self.exact, "after": trace.after}
+        given |= {} if self.schedule is None else {"schedule": self.schedule}
         return compile(network, weights=self.weights_for(network), **{**given, **more})
 
     def interpret(self, network: Network, **more: Any) -> Net:
@@ -97,6 +102,7 @@ _WEIGHTS = (
 _NATIVE = (
     click.option("--target-cpu", default="native", metavar="CPU", help="native, x86-64-v4, x86-64-v3 or x86-64."),
     click.option("--threads", type=click.IntRange(1, 256), help="Threads to run on; by default all that help."),
+    click.option("--schedule", type=click.Path(path_type=Path), help="A file with choices for some layers."),
     click.option("--exact", is_flag=True, help="Leave out algorithms that trade accuracy for speed."),
 )
 
@@ -110,7 +116,9 @@ def subject(*, weights: bool = False, native: bool = False) -> Callable[[Callabl
         @wraps(verb)
         def gathered(*args: Any, model: str, settings: tuple, sizes: tuple, **rest: Any) -> Any:
             own = {
-                name: rest.pop(name) for name in ("weights", "seed", "target_cpu", "threads", "exact") if name in rest
+                name: rest.pop(name)
+                for name in ("weights", "seed", "target_cpu", "threads", "exact", "schedule")
+                if name in rest
             }
             if own.get("weights") and own.get("seed") is not None:
                 raise click.UsageError("--weights and --random-weights exclude one another")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from cnnc import images
 from cnnc.cli.options import Subject
-from cnnc.compiler.frontend import load
+from cnnc.compiler.frontend import load, npz
+from cnnc.compiler.frontend.stored import Damaged, Stored
 from cnnc.compiler.ir.graph import Value
 from cnnc.compiler.ir.types import Dim, Size
 from cnnc.runtime.errors import InputError
@@ -82,7 +83,11 @@ class Reader:
         return Sample(path, {wanted.name: array}, sizes, tuple(done))
 
     def _arrays(self, path: Path) -> Sample:
-        found = _load_arrays(path)
+        with _open_arrays(path) as found:
+            return self._read(path, found)
+
+    def _read(self, path: Path, found: Mapping[str, Stored]) -> Sample:
+        """The wanted arrays, and no others: a file may promise more than there is memory."""
         if len(self.inputs) == 1 and self.inputs[0].name not in found:
             found = {**found, **_only_fitting(self.inputs[0], found)}
         arrays, sizes = {}, {}
@@ -91,7 +96,7 @@ class Reader:
                 raise InputError(
                     f"{path} has no array `{wanted.name}`", code="E0601", help=f"it has {', '.join(found)}"
                 )
-            array = arrays[wanted.name] = found[wanted.name]
+            array = arrays[wanted.name] = found[wanted.name].read()
             for size, given in zip(wanted.type.shape[1:], array.shape[1:], strict=False):
                 if isinstance(size, Dim):
                     _nearest(size, given, sizes)
@@ -105,19 +110,25 @@ def _nearest(dim: Dim, actual: int, sizes: dict[str, int]) -> Size:
     return sizes.setdefault(str(letter), size)
 
 
-def _only_fitting(wanted: Value, found: Mapping[str, Array]) -> dict[str, Array]:
+def _only_fitting(wanted: Value, found: Mapping[str, Stored]) -> dict[str, Stored]:
     """The array for a lone input under whatever name: the one with as many axes and the same dtype, or the only one."""
-    dtype = {"f32": np.float32, "u8": np.uint8}.get(wanted.type.dtype)
-    fitting = [a for a in found.values() if a.ndim == wanted.type.rank and a.dtype == dtype] or list(found.values())
+    dtype = {"f32": "float32", "u8": "uint8"}.get(wanted.type.dtype)
+    alike = [a for a in found.values() if len(a.shape) == wanted.type.rank and a.dtype == dtype]
+    fitting = alike or list(found.values())
     return {wanted.name: fitting[0]} if len(fitting) == 1 else {}
 
 
-def _load_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an .npy (without a name) or .npz file."""
+@contextmanager
+def _open_arrays(path: Path) -> Iterator[Mapping[str, Stored]]:
+    """The arrays of an .npy file (without a name) or an .npz file, to be read while it is open."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        return {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+        if path.suffix.lower() == ".npy":
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            yield {"": Stored(array.shape, str(array.dtype), lambda: np.array(array))}
+        else:
+            with path.open("rb") as file:
+                yield npz.tensors(file)
     except FileNotFoundError:
         raise InputError(f"there is no file {path}", code="E0610") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, Damaged) as error:
         raise InputError(f"{path} cannot be read as NumPy arrays: {error}", code="E0610") from None

@@ -1,7 +1,10 @@
 """`cnnc compile`, `bench` and `verify`."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +79,13 @@ def test_bench_layer_by_layer(cnnc: Command, digits: str):
     assert min(profile["peak_flops"], profile["bandwidth"]) > 1e8
     text = cnnc(*words).stdout
     assert re.search(r"relu_2 +(winograd\d|direct) \d+x\d+ ", text)
+
+
+def test_timing_layers_keeps_what_they_write(edges: str):
+    """Memory that goes back to the system at once: to write there too late would be an accident."""
+    words = ["bench", edges, "--size", "H=1200", "--size", "W=1200", "--per-layer", "--seconds", "0.2"]
+    at_once = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    subprocess.run([sys.executable, "-m", "cnnc.cli", *words], check=True, capture_output=True, timeout=60, env=at_once)
 
 
 def test_bench_with_random_weights(cnnc: Command, tmp_path: Path):

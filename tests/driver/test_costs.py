@@ -1,9 +1,11 @@
 """Parameters and multiply-accumulates are those that papers and other frameworks count."""
 
 import json
+from pathlib import Path
 
 import pytest
 from command import Command
+from PIL import Image
 
 import cnnc as package
 
@@ -71,3 +73,13 @@ def test_a_learned_tensor_has_no_batch():
     )
     layer = next(layer for layer in network.summary().layers if layer.params)
     assert (layer.params, layer.shape) == (4, (4, 1, 1))
+
+
+def test_a_roofline_is_a_picture(cnnc: Command, digits: str, tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "roofline.png"
+    result = cnnc("bench", digits, "--seconds", 0.05, "--plot", path)
+    assert result.exit_code == 0, result.stderr
+    with Image.open(path) as picture:
+        assert picture.size == (1350, 900)
+        assert len(set(picture.convert("RGB").getdata())) > 50  # type: ignore[arg-type]

@@ -94,6 +94,11 @@ def test_two_inputs_come_from_one_npz(cnnc: Command, model: Callable[[str], Path
         ("cut.png", "cut", "cut.png"),
         ("not.npy", b"hello", "cannot be read as NumPy arrays"),
         ("not.npz", b"PK\x03\x04rest", "cannot be read as NumPy arrays"),
+        (
+            "lying.npy",
+            b"\x93NUMPY\1\0\x52\0{'descr': '<f4', 'fortran_order': False, 'shape': (999999999, 1, 28, 28)}     \n0000",
+            "cannot be read as NumPy arrays",
+        ),
         ("wrong.npy", np.zeros((1, 3, 28, 28), np.uint8), "wants u8"),
         ("wrong.npz", {"a": np.zeros(1), "b": np.zeros(2)}, "has no array `image`"),
     ],

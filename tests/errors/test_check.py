@@ -42,8 +42,7 @@ def test_a_finding_is_one_line_of_json():
         "column": 33,
         "end_line": 3,
         "end_column": 41,
-        "label": "4 axes",
-        "notes": ["shapes: x f32[N, 3, 8, 8] -> conv(4, 3) f32[N, 4, 6, 6]"],
+        "notes": ["4 axes", "shapes: x f32[N, 3, 8, 8] -> conv(4, 3) f32[N, 4, 6, 6]"],
         "help": "insert flatten (144 features), or global_avgpool -> flatten (4)",
     }
 
@@ -51,7 +50,7 @@ def test_a_finding_is_one_line_of_json():
 def test_a_finding_without_a_place():
     (line,) = check("--format", "json", "gone.cnn").stdout.splitlines()
     finding = json.loads(line)
-    assert (finding["code"], finding["file"], finding["line"]) == ("E0110", None, None)
+    assert (finding["code"], finding["file"], finding["line"]) == ("E0110", "gone.cnn", None)
 
 
 def test_a_folder_is_searched():
@@ -97,6 +96,14 @@ def test_messages_name_used_files_as_seen_from_here(folder: Path):
 def test_text_goes_where_messages_go_and_fits_a_narrow_terminal():
     result = check("wrong.cnn", "nets")
     assert result.stdout == ""
-    drawn = [line for line in result.stderr.splitlines() if "|" in line]
-    assert max(map(len, drawn)) <= 80
+    assert max(map(len, result.stderr.splitlines())) <= 80
     assert "\x1b" not in result.stderr
+
+
+def test_long_help_is_folded_and_carets_stand_below_wide_letters():
+    text = WRONG.replace("conv(4, 3) -> dense(3)", 'conv(8, 3) as "画像" -> conv(filters=4, kernel=3)')
+    lines = check("-", text=text).stderr.splitlines()
+    assert max(map(len, lines)) <= 80
+    at = next(k for k, line in enumerate(lines) if "filters=4" in line)
+    assert lines[at].index("filters=4") + len("画像") == lines[at + 1].index("^")
+    assert [line for line in lines if "bias=true" in line and not line.startswith("  = ")]

@@ -208,6 +208,57 @@ def test_an_alias_of_a_file_s_block(tmp_path: Path):
     assert str(load(tmp_path / "m.cnn").graph.outputs["y"].type) == "f32[N, 3, 4, 4]"
 
 
+def test_arguments_are_evaluated_in_the_caller():
+    before = "const c = 4\nblock unit(c, k=c) { input a  output b = a -> conv(c, k) }"
+    assert steps("k = 1  c = 3  output y = x -> unit(k=c - 2, c=c + c)", before) == ["conv(6, 1)"]
+
+
+def test_an_argument_that_is_a_stage_is_the_same_each_time_with_weights_of_its_own():
+    assert layers("output y = x -> twice(if true then conv(8, 1) else relu)", BLOCKS) == [
+        "twice_1.conv_1", "twice_1.conv_2",
+    ]  # fmt: skip
+
+
+SEEN = {
+    "in the same pipe": "output y = x -> conv(6, 1) as a -> conv(a.channels, 1)",
+    "in the same list": "output y = x -> [conv(6, 1) as a, conv(a.channels, 1)] -> concat",
+    "in a tuple": "output y = (x, x) -> (conv(6, 1) as a, conv(a.channels, 1)) -> concat",
+}
+
+
+@pytest.mark.parametrize("where", SEEN)
+def test_as_is_seen_to_the_right(where: str):
+    assert steps(SEEN[where])[:2] == ["conv(6, 1)", "conv(6, 1)"]
+
+
+def test_letters_have_digits_and_hide_names_of_the_file():
+    text = """block H = relu
+      const C1 = 99
+      model M { input x: f32[N, C1, 8, 8]  h: f32[M, C1, H, H] = x -> conv(C1, 1)  output y = h -> crop(H // 2, H) }"""
+    made = parse_text(text, sizes={"C1": 3})
+    assert str(made.graph.outputs["y"].type) == "f32[N, 3, 4, 8]"
+    assert [warning.code for warning in made.warnings] == ["W0203"]
+
+
+def test_a_param_inside_a_share_is_one():
+    block = "block gain { input a  param g: f32[a.channels, 1, 1] = 1  output b = a * g }"
+    params = made("share s = gain  output y = x -> s -> s", block).graph.params
+    assert list(params) == ["s.g"]
+
+
+def test_an_else_takes_the_whole_pipe():
+    assert steps("output y = if false then x else x -> relu -> exp") == ["relu", "exp"]
+    assert steps("output y = if true then x -> elu else x -> relu -> exp") == ["elu"]
+
+
+def test_a_minus_beside_an_arrow():
+    assert steps("a = 2  output y = x->conv(a-1, 1)->relu") == ["conv(1, 1)", "relu"]
+
+
+def test_blocks_of_the_file_hide_operators():
+    assert steps("output y = x -> relu", "block relu = elu") == ["elu"]
+
+
 def test_a_model_with_its_parameters_bound():
     text = "model Net(c, k=3) { input x: f32[N, c, 8, 8] output y = x -> conv(c, k) }\nmodel Small = Net(4, k=1)"
     assert str(parse_text(text).graph.outputs["y"].type) == "f32[N, 4, 8, 8]"

@@ -126,6 +126,8 @@ class Direct:
         carried = [w, *(total for pixel in sums for total in pixel)]
         with e.loop("block", a["blocks"], vary=[plane, *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
+                if self.skips and not self.planar:
+                    self._fetch(e, e.at(here, a["input_plane"]))
                 for c in range(1 if self.planar else e.lanes):
                     outer_product(e, columns, here, self._pitch(e), c, w, sums)
             plane.value = e.at(plane.value, a["input_plane"])
@@ -139,6 +141,11 @@ class Direct:
                         outer_product(e, columns, lane.value, self._pitch(e), 0, w, sums)
                         lane.value = e.at(lane.value, 4)
         return sums
+
+    def _fetch(self, e: Emitter, here: str) -> None:
+        """Have a tap's pixels of the next block fetched: where windows are dilated, no CPU looks that far ahead."""
+        for p in range(self.pixels):
+            e.prefetch(e.at(here, p * self._pitch(e)))
 
     @contextmanager
     def _taps(

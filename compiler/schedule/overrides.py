@@ -1,0 +1,99 @@
+"""Choices that somebody else made: read from text, and held against what the layers allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from ...runtime.errors import TargetError
+from ..ir.region import Region
+from ..ops.conv import Conv, ConvTranspose
+from .phases import phases
+from .schedule import WINOGRAD, Choice
+from .target import Target
+from .tiles import takes_tiles, tiles
+
+CODE = "E0506"
+
+
+def read_choices(text: str) -> dict[str, Choice]:
+    """The choices of a schedule as it prints: a line a node, with two spaces between its name, its choice and what
+    follows, which does not count. Lines without a choice may stay. Raises `TargetError` for a line of another form."""
+    choices = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, *rest = re.split(r"\s{2,}", line.strip())
+        if not name or name.startswith(("#", "target ")):
+            continue
+        if not rest:
+            raise TargetError(f"line {number} of the schedule names no choice: `{line.strip()}`", code=CODE)
+        try:
+            choices[name] = Choice.read(rest[0])
+        except ValueError:
+            if not re.match(r"planar|NCHW\d+c", rest[0]):
+                message = f"line {number} of the schedule is no choice: `{rest[0]}`"
+                raise TargetError(message, code=CODE, help="as in `direct 14x2`, `winograd4 7x2 block 2`") from None
+    return choices
+
+
+def require_known(given: Mapping[str, Choice], names: list[str]) -> None:
+    """Raises `TargetError` for a choice for no node."""
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, 1)
+            help = f"did you mean `{near[0]}`?" if near else "`cnnc compile --emit schedule` lists the layers"
+            raise TargetError(f"the schedule names `{name}`, and no layer is called so", code=CODE, help=help)
+
+
+def require_fit(region: Region, given: Choice, default: Choice, target: Target) -> None:
+    """Raises `TargetError` for a choice that a layer does not allow; `default` is what it would have been."""
+    if given == default:
+        return
+    reason = _misfit(region, given, default, target)
+    if reason:
+        message = f"the schedule's `{given}` does not fit `{region.node.name}`: {reason}"
+        raise TargetError(message, code=CODE, help=f"it would have been `{default}`")
+
+
+def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> str:
+    """Why not, or nothing."""
+    family = ("direct", *WINOGRAD) if default.algorithm in ("direct", *WINOGRAD) else (default.algorithm,)
+    if given.algorithm not in family:
+        return f"it can be {' or '.join(family)}"
+    if default.algorithm not in ("direct", *WINOGRAD, "depthwise", "transposed", "dense"):
+        return "there is nothing to choose"
+    if given.merged != default.merged:
+        return f"rows are {'' if default.merged else 'not '}merged here"
+    if given.block > 1 and given.algorithm not in WINOGRAD:
+        return "only Winograd's algorithm has blocks"
+    columns, vectors = _room(region, given, default, target)
+    if columns == 0:
+        return "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"
+    if not 1 <= given.pixels <= columns:
+        return f"a tile can have 1 to {columns} pixels"
+    if given.vectors < 1 or vectors % given.vectors:
+        return f"{given.vectors} does not divide its {vectors} vectors of channels"
+    needed = given.pixels * given.vectors + given.vectors + 1
+    return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""
+
+
+def _room(region: Region, given: Choice, default: Choice, target: Target) -> tuple[int, int]:
+    """The most pixels that a tile can have, none where the algorithm is not for this layer, and the vectors of output
+    channels that it may divide."""
+    assert region.anchor is not None
+    op, (x, *_), y = region.anchor.op, region.operands, region.node.output
+    out, height, width = (*y.type.known, 1, 1)[:3]
+    if default.algorithm == "dense":
+        return target.registers, -(-out // target.lanes)
+    if default.algorithm == "depthwise":
+        return width, 1
+    if isinstance(op, ConvTranspose):
+        columns = min(phase.count for phase in phases(op, height, width)[1])
+        return columns, -(-(op.channels // op.groups) // target.lanes)
+    assert isinstance(op, Conv)
+    vectors = -(-(out // op.groups) // target.lanes)
+    if given.algorithm not in WINOGRAD:
+        return (height * width if given.merged else width), vectors
+    if not takes_tiles(op, x.type.known[0] // op.groups, target.lanes):
+        return 0, vectors
+    return len(tiles(op.window(x.type), height, width, WINOGRAD[given.algorithm])), vectors

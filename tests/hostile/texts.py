@@ -1,0 +1,304 @@
+"""Programs that ask for too much, and what is wrong with each (nothing, where the code is empty)."""
+
+from __future__ import annotations
+
+import re
+
+MB = 1_000_000
+
+
+def model(stage: str = "relu", before: str = "", shape: str = "3, 8, 8") -> str:
+    return f"{before}\nmodel M {{ input x: f32[N, {shape}] output y = x -> {stage} }}\n"
+
+
+def filled(unit: str, words: int = 215_000) -> str:
+    """As many copies as a file may hold; `%d` counts them."""
+    copies = min(words // len(re.findall(r"\w+|[^\w\s,]", unit.replace("%d", ""))), (MB - 1000) // (len(unit) + 3))
+    return "".join(unit.replace("%d", str(k)) for k in range(copies))
+
+
+def chain(first: str, step: str, rounds: int = 79) -> str:
+    """a0 = first, and each later one made twice from the one before."""
+    return f"const a0 = {first}\n" + "".join(
+        f"const a{k} = {step.replace('@', f'a{k - 1}')}\n" for k in range(1, rounds + 1)
+    )
+
+
+def nested(opened: str, inner: str, closed: str, depth: int) -> str:
+    return opened * depth + inner + closed * depth
+
+
+DEEP = {
+    "brackets": ("(", "1", ")"),
+    "lists": ("[", "1", "]"),
+    "tuples": ("(1, ", "1", ")"),
+    "minus": ("-", "a", ""),
+    "minus of a number": ("- ", "1", ""),
+    "not": ("not ", "true", ""),
+    "powers": ("1**", "1", ""),
+    "powers of minus": ("1**-", "1", ""),
+    "if": ("if ", "true", " then true else false"),
+    "then": ("if true then ", "1", " else 1"),
+    "else": ("if true then 1 else ", "1", ""),
+    "calls": ("max(", "1", ")"),
+    "calls of calls": ("", "max", "(1)"),
+    "indices": ("a[", "0", "]"),
+    "indices of indices": ("", "a", "[0]"),
+    "attributes": ("", "a", ".b"),
+    "names": ("(", "relu", " as n)"),
+    "pipes": ("(relu -> ", "relu", ")"),
+    "keywords": ("conv(channels=", "1", ")"),
+}
+SHALLOW = {
+    "a sum": "1" + "+1" * 200_000,
+    "a comparison": "1" + "<1" * 200_000,
+    "a pipe": "relu" + "->relu" * 100_000,
+    "a conjunction": "true" + " and true" * 90_000,
+    "a list": "[" + "1," * 200_000 + "]",
+    "a list of negative numbers": "[" + "-1," * 200_000 + "]",
+    "a list of lists": "[" + "[]," * 200_000 + "]",
+    "a tuple": "(" + "1," * 200_000 + ")",
+    "a call": "max(" + "1," * 200_000 + ")",
+    "named arguments": "conv(" + "k=1," * 70_000 + ")",
+    "a string": '"' + "x" * 900_000 + '"',
+    "a name": "x" * 900_000,
+    "an unclosed string": '"' + "x" * 900_000,
+    "digits": "1" * 900_000,
+    "digits of a real": "0." + "1" * 900_000,
+    "digits and underscores": "1_" * 200_000 + "1",
+    "an exponent": "1e999999999",
+    "a small exponent": "1e-999999999",
+    "an exponent of many digits": "1e" + "9" * 900_000,
+    "zeros": "0" * 900_000 + "1",
+    "blanks": " " * 900_000 + "1",
+    "lines": "\n" * 900_000 + "1",
+    "carriage returns": "\r" * 900_000 + "1",
+    "arrows": "->" * 200_000,
+    "stars": "**" * 200_000,
+    "dots": "." * 900_000,
+    "quotes": '"' * 900_000,
+    "quotes, odd": '"' * 900_001,
+    "hashes": "#" * 900_000,
+    "foreign letters": "é" * 200_000,
+    "foreign words": "é " * 200_000,
+}
+WHOLE = {
+    "(": "(" * MB,
+    ")": ")" * MB,
+    "{": "{" * MB,
+    "[": "[" * MB,
+    "-": "-" * MB,
+    "- apart": "- " * (MB // 2),
+    "=": "=" * MB,
+    ",": "," * MB,
+    '"': '"' * MB,
+    "one line": "x" * MB,
+    "words": "x " * (MB // 2),
+    "numbers": "1 " * (MB // 2),
+    "model": "model " * (MB // 6),
+    "block {": "block a {" * (MB // 9),
+    "if": "if " * (MB // 3),
+    "input": "model M { " + "input " * (MB // 6 - 10),
+    "as": "const a = " + "b as " * (MB // 5 - 10),
+    "a = (": "model M { " + "a = ( " * (MB // 6 - 10),
+    "a = }": "model M { " + "a = } " * (MB // 6 - 10),
+    "train {": "model M { " + "train { " * (MB // 8 - 10),
+    "bad consts": "const a = \n" * (MB // 11),
+    "bad statements": "model M { " + "a = ->\n" * (MB // 7 - 10) + "}",
+    "comments": "# x\n" * (MB // 4),
+    "small models": filled("model M%d{input x:f32[N,1]output y=x}\n"),
+    "small models with a stage": filled("model M%d{input x:f32[N,1]output y=x->relu}\n"),
+    "the same model": filled("model M{input x:f32[N,1]output y=x}\n"),
+    "small blocks": filled("block b%d=relu\n") + model(),
+    "blocks used": filled("block b%d=relu\n", 80_000) + model("->".join(f"b{k}" for k in range(20_000))),
+    "consts": filled("const a%d=1\n") + model(),
+    "consts, the same": filled("const a=1\n") + model(),
+    "consts in a chain": "".join(f"const a{k}=a{k + 1}\n" for k in range(40_000))
+    + "const a40000=1\n"
+    + model("conv(a0,1)"),
+    "consts in a chain, backwards": "const a0=1\n"
+    + "".join(f"const a{k}=a{k - 1}\n" for k in range(1, 40_000))
+    + model("conv(a39999,1)"),
+    "consts in a ring": "".join(f"const a{k}=a{(k + 1) % 40_000}\n" for k in range(40_000)) + model(),
+    "blocks in rings": filled("block b%d=b\n", 200_000) + "block b=b\n" + model(),
+    "bindings": "model M{input x:f32[N,1]\n" + filled("a%d=1\n") + "output y=x}",
+    "bindings, the same": "model M{input x:f32[N,1]\n" + filled("a=1\n") + "output y=x}",
+    "tensors": "model M{input x:f32[N,1]\n" + filled("a%d=x+x\n") + "output y=x}",
+    "outputs": "model M{input x:f32[N,1]\n" + filled("output a%d=x\n") + "}",
+    "inputs": "model M{" + filled("input x%d:f32[N,1]\n") + "output y=x0}",
+    "params": "model M{input x:f32[N,1]\n" + filled("param p%d:f32[1]\n") + "output y=x}",
+    "asserts": "model M{input x:f32[N,1]\n" + filled("assert true\n") + "output y=x}",
+    "failing asserts": "model M{input x:f32[N,1]\n" + filled("assert false\n") + "output y=x}",
+    "unknown names": "model M{input x:f32[N,1]\n" + filled("a%d=q\n") + "output y=x}",
+    "tests": "model M{input x:f32[N,1]\n" + filled('test "t"{x=1}\n') + "output y=x}",
+    "trains": "model M{input x:f32[N,1]\n" + filled("train{}\n") + "output y=x}",
+    "settings": "model M{input x:f32[N,1] output y=x train{\n" + filled("a%d=1\n") + "}}",
+    "uses": filled('use "a.cnn" as a%d\n') + model(),
+    "parameters": "block b(" + filled("p%d,") + ")=relu\n" + model("b()"),
+    "defaults": "block b(" + filled("p%d=1,") + ")=relu\n" + model("b()"),
+    "many names for one": "model M{input x:f32[N,1]\n" + filled("a%d,") + "b=x output y=x}",
+    "sizes": "model M{input x:f32[" + "1," * 200_000 + "]output y=x}",
+    "sizes, N first": "model M{input x:f32[N," + "1," * 200_000 + "]output y=x->relu}",
+    "letters": "model M{input x:f32[N," + ",".join(f"H{k}" for k in range(100_000)) + "]output y=x->flatten}",
+}
+SHARED = {
+    "comparing long lists": "const a=["
+    + "1," * 100_000
+    + "]\nconst b=["
+    + "1," * 100_000
+    + "]\nmodel M{input x:f32[N,1]\n"
+    + filled("assert a==b\n", 10_000)
+    + "output y=x}",
+    "min of a long list": "const a=["
+    + "1," * 100_000
+    + "]\nmodel M{input x:f32[N,1]\n"
+    + filled("assert min(a)==1\n", 100_000)
+    + "output y=x}",
+    "doubled lists compared": chain("[1]", "[@,@]", 18)
+    + "model M{input x:f32[N,1]\n"
+    + filled("assert a18==a18\n", 150_000)
+    + "output y=x}",
+    "doubled weights": chain("[1.0]", "[@,@]", 18)
+    + "model M{input x:f32[N,1,8,8]\n"
+    + filled("y%d=x->conv(1,1,weight=a18)\n", 150_000)
+    + "output y=x}",
+    "a wide body, repeated": "block b{input x a=" + "1+" * 100_000 + "1 output y=x->relu}\n" + model("repeat(9000,b)"),
+    "defaults, repeated": "block b(p=" + "1+" * 100_000 + "1)=relu\n" + model("->".join(["b"] * 9_000)),
+    "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(19999,relu)}}\n" for k in range(1000)),
+    "repeat relu": model("repeat(19_990, relu)"),
+    "repeat conv": model("repeat(19_990, conv(3, 3, pad=1))"),
+    "repeat batchnorm": model("repeat(19_990, batchnorm)"),
+    "repeat block": model("repeat(9_990, b)", "block b = relu"),
+    "repeat squeeze": model(
+        "repeat(19_990, b)",
+        "block b { input x g = x -> global_avgpool -> conv(x.channels, 1) -> sigmoid output y = x * g }",
+    ),
+    "repeat keep": model("repeat(19_990, relu, keep=true) -> add"),
+    "repeat keep, concat": model("repeat(19_990, relu, keep=true) -> concat"),
+    "repeat of an error": model("repeat(19_990, b)", "block b = conv(3, 9)"),
+    "repeat of warnings": model("repeat(9_990, b)", "block b { input x u = 1 output y = x -> relu }"),
+    "repeat concat": model("repeat(30, [identity, identity] -> concat)"),
+    "repeat split": model("repeat(19_990, split(3) -> concat)"),
+    "repeat wide split": model("repeat(19_990, split(60000) -> concat)", shape="60000"),
+    "repeat of letters": model("repeat(19_990, maxpool(3, stride=2, pad=1))", shape="3, H, W"),
+    "letters grow": model("repeat(20_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
+    "letters multiply": model("repeat(19_990, conv(3, 2, pad=1))", shape="3, H, W"),
+    "repeat 10**9": model("repeat(10**9, relu)"),
+    "repeat repeats": model("repeat(10**9, repeat(10**9, relu))"),
+    "repeat nothing": model("repeat(10**9, repeat(0, relu))"),
+    "nested repeats": model(nested("repeat(9,", "relu", ")", 150)),
+    "doubling": model("d(" * 60 + "relu" + ")" * 60, "block d(f) = f -> f"),
+    "doubling blocks": model(
+        "b40", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
+    ),
+    "doubling blocks of nothing": model(
+        "b40", "block b0 = repeat(0, relu)\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
+    ),
+    "doubling pipes": model("a79", chain("relu -> relu", "@ -> @")),
+    "doubling pipes of nothing": model("a79", chain("repeat(0, relu)", "@ -> @")),
+    "doubling fans": model("a79", chain("[relu]", "[@, @] -> add")),
+    "doubled lists as arguments": "model M{input x:f32[N,1]\n"
+    + filled("y%d=x->conv(a19,1)\n", 100_000)
+    + "output y=x}\n"
+    + chain("[1]", "[@, @]", 19),
+    "a long string shown": 'const a="'
+    + "x" * 400_000
+    + '"\nmodel M{input x:f32[N,1] assert false, "'
+    + "{a}" * 100_000
+    + '" output y=x}',
+    "a long string as an argument": 'const a="'
+    + "x" * 400_000
+    + '"\nmodel M{input x:f32[N,1]\n'
+    + filled("y%d=x->conv(a,1)\n", 150_000)
+    + "output y=x}",
+    "many interpolations": 'model M{input x:f32[N,1] assert false, "' + "{1}" * 200_000 + '" output y=x}',
+    "a deep interpolation": 'model M{input x:f32[N,1] assert false, "{'
+    + "(" * 200_000
+    + "1"
+    + ")" * 200_000
+    + '}" output y=x}',
+    "long names": filled("model " + "M" * 400_000 + "{input x:f32[N,1]output y=x->" + "r" * 400_000 + "}"),
+    "long weights": "block "
+    + "b" * 9_000
+    + "=conv(3,1)\nblock c="
+    + "->".join(["b" * 9_000] * 100)
+    + "\n"
+    + model("repeat(900,c)"),
+    "huge sum": model("repeat(16, [identity,identity]->concat)->conv(2147483647,1)"),
+    "huge lists of reals": model("normalize(a18, a18)", chain("[1.0]", "[@,@]", 18)),
+    "long lists of reals": model("normalize(a, a)", "const a=[" + "1.5," * 200_000 + "]"),
+    "a long reshape": model("reshape(a)", "const a=[" + "1," * 200_000 + "]"),
+    "a long split": model("split(a)", "const a=[" + "1," * 200_000 + "]", shape="400000"),
+    "a long transpose": model("transpose(a)", "const a=[" + "1," * 200_000 + "]"),
+    "a long literal weight": model("conv(1, 1, weight=a)", "const a=[" + "1.5," * 200_000 + "]", shape="200000,1,1"),
+    "a deep doubled list": model("conv(1, 1, weight=a999)", chain("[1]", "[@]", 999)),
+    "the same weights often": model(
+        "repeat(9000, conv(3, a, weight=w))",
+        "const w=[" + "[" + "1," * 90 + "]," * 90 + "]\nconst a = 90",
+        shape="3,9000,9000",
+    ),
+    "fans": model("[" + "relu," * 19_000 + "] -> add"),
+    "fans of errors": model("[" + "conv(1,99)," * 90_000 + "] -> add"),
+    "shares": "model M{input x:f32[N,3,8,8]\n" + filled("share s%d=conv(3,1)\n") + "output y=x}",
+    "shares applied": model("repeat(19_000, s)").replace("output", "share s = conv(3, 1) output"),
+    "named often": model("repeat(19_900, conv(3,1) as c)"),
+    "inputs of a block": "block b{"
+    + filled("input i%d\n", 150_000)
+    + "output y=i0}\nmodel M{input x:f32[N,1] output y=("
+    + "x," * 3_000
+    + ")->b}",
+}
+HUGE = {
+    "doubling tuples": "model M { input x: f32[N, 3] t0 = (x, x)\n"
+    + "".join(f"t{k} = (t{k - 1}, t{k - 1})\n" for k in range(1, 80))
+    + "output y = t79 -> add }",
+    "doubling tuples of stages": model("a79", chain("relu", "(@, @)")),
+    "doubling arguments": model("b(a79)", chain("relu", "@ -> @") + "block b(f) = relu"),
+    "a doubled stage shown": 'model M{input x:f32[N,1] assert false, "{a79}" output y=x}\n'
+    + chain("relu -> relu", "@ -> @"),
+    "a doubled stage described": model("conv(a79, 1)", chain("relu -> relu", "@ -> @")),
+    "a doubled stage called": model("a79(1)", chain("relu -> relu", "@ -> @")),
+    "a doubled stage in a trail": model("b(a79) -> conv(3, 99)", chain("relu -> relu", "@ -> @") + "block b(f) = relu"),
+    "a doubled stage compared": model("(if a79 == a79 then relu else relu)", chain("relu -> relu", "@ -> @")),
+    "a doubled stage indexed": model("a79[a79]", chain("relu -> relu", "@ -> @")),
+    "a doubled list shown": 'model M{input x:f32[N,1] assert false, "'
+    + "{a19}" * 1000
+    + '" output y=x}\n'
+    + chain("[1]", "[@, @]", 19),
+    "a doubled list as an argument": model("conv(a19, 1)", chain("[1]", "[@, @]", 19)),
+    "powers": model("conv(9**9**9**9, 1)"),
+    "a negative power": model("conv(2**-1, 1)"),
+    "zero to a negative power": model("conv(0**-1, 1)"),
+    "a real power": model("scale(1e308**9)"),
+    "a root of minus one": model("scale((-1)**0.5)"),
+    "remainders": model("scale(1e308 % -1e-308)"),
+    "overflow": model("conv(9223372036854775807 + 1, 1)"),
+    "negation": model("conv(-(-9223372036854775807 - 1), 1)"),
+    "huge shape": model(shape="2147483647, 2147483647, 2147483647"),
+    "huge size": model(shape="9223372036854775807"),
+    "huge conv": model("conv(9223372036854775807, 1)"),
+    "huge kernel": model("conv(1, 9223372036854775807, pad=9223372036854775807)"),
+    "huge pad": model("conv(1, 1, pad=9223372036854775807)"),
+    "huge stride": model("conv(1, 1, stride=9223372036854775807)"),
+    "huge dilation": model("conv(1, 2, dilation=9223372036854775807)"),
+    "huge groups": model("conv(9223372036854775807, 1, groups=9223372036854775807)"),
+    "huge kernels, literal": model("conv(2147483647, 1, weight=[[1]])"),
+    "huge kernels, literal, wide": model("conv(1000000, 3, weight=[[1,1,1],[1,1,1],[1,1,1]])", shape="1000, 8, 8"),
+    "huge transposed": model("conv_transpose(1, 9223372036854775807, stride=9223372036854775807)"),
+    "huge upsample": model("upsample(10**9)"),
+    "huge resize": model("resize(10**9, 10**9)"),
+    "huge pool": model("adaptive_avgpool(10**9, 10**9)"),
+    "huge window": model("maxpool(10**9, pad=10**9)"),
+    "huge rim": model("pad(10**18)"),
+    "huge reshape": model("reshape([9223372036854775807, 9223372036854775807, -1])"),
+    "huge split": model("split(10**9)"),
+    "huge dense": model("flatten -> dense(10**18)"),
+    "huge shuffle": model("pixel_shuffle(9223372036854775807)"),
+    "huge channel shuffle": model("channel_shuffle(10**18)"),
+    "huge slice": model("slice(0, 10**18)"),
+    "huge axis": model("softmax(axis=10**18)"),
+    "huge lrn": model("lrn(10**18)"),
+    "huge groupnorm": model("groupnorm(10**18)"),
+    "huge param": "model M{input x:f32[N,1,1,1] param p:f32[2147483647,2147483647,1]=1 output y=x+p}",
+    "a deep literal weight": model("conv(1, 1, weight=" + nested("[", "1", "]", 190) + ")"),
+}
