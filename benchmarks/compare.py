@@ -1,140 +1,143 @@
-"""cnnc beside its peers: the same definition and weights, in turns, on the same core.
+"""cnnc beside its peers: the same definition and weights, in turns, on the same cores.
 
-    python benchmarks/compare.py                         # the networks of NETWORKS, one thread, one image
-    python benchmarks/compare.py examples/resnet.cnn:ResNet18 --threads 2 --json out.json
+    python benchmarks/compare.py                                       # everything, one thread, one image
+    python benchmarks/compare.py ResNet-18 ResNet-50 --threads 2 --engines ncnn,mnn --json out.json
 
 Each engine lives in a process of its own; short bursts go round from engine to engine, so that drift of the machine
-hits all alike. Times are milliseconds a call, minimum and median; a ratio above 1 means that cnnc is faster.
+hits all alike. Outputs are compared first. Times are milliseconds a call, minimum and median; a ratio above 1 means
+that cnnc is faster. Ends with status 1 if an engine failed or gave another answer. `pip install -e '.[bench]'` has the
+peers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
+import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+from engines import ENGINES
+from machine import machine, versions
+from networks import SUBJECTS, Subject
 from onnx_export import export
+from process import Failure, Worker
+from report import Figures, Run, lines, markdown
 from safetensors.numpy import save_file
-from worker import ENGINES
 
-from cnnc.compiler.frontend import load
-from cnnc.compiler.frontend.weights import random_weights
+import cnnc
+from cnnc.compiler.ir.operator import Array
 
-ROOT = Path(__file__).parent.parent
-NETWORKS = ("digits.cnn", "resnet.cnn:ResNet18", "resnet.cnn:ResNet50")
 BURST = 0.5  # seconds
+PAUSE = 0.05  # seconds: threads that spin after a call, waiting for the next one, have gone to sleep
+TOLERANCE = 5e-4  # of the largest output: all engines stay below 2e-4 in float32, and none below 3e-3 in bfloat16
 
 
-@dataclass(frozen=True)
-class Result:
-    network: str
-    engine: str
-    threads: int
-    batch: int
-    minimum: float
-    median: float
-    calls: int
+def weights_of(network: cnnc.Network, rng: np.random.Generator) -> dict[str, Array]:
+    """Random weights; those that training begins with equal numbers, such as biases and statistics, vary as well."""
+    weights = cnnc.random_weights(network)
+    tables = {name: array for name, array in weights.items() if array.ndim == 1}
+    return weights | {name: array + rng.uniform(0, 0.1, array.shape).astype("f") for name, array in tables.items()}
 
 
-class Worker:
-    """An engine's process. Its errors go to our own stderr; one that does not start ends the run."""
-
-    def __init__(self, engine: str, threads: int, model: str, folder: Path):
-        command = [sys.executable, str(ROOT / "benchmarks/worker.py"), engine, str(threads), model, str(folder)]
-        self.engine, self.times = engine, list[float]()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self._answer() != "ready":
-            raise SystemExit(f"{engine} did not start")
-
-    def _answer(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def burst(self) -> None:
-        assert self.process.stdin is not None
-        print(BURST, file=self.process.stdin, flush=True)
-        self.times += map(float, self._answer().split())
-
-    def stop(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def prepare(model: str, batch: int, folder: Path) -> None:
+def prepare(subject: Subject, batch: int, folder: Path) -> None:
     """Weights, an ONNX model and an input, the same for all."""
-    graph = load(model).graph
-    weights = random_weights(graph, 0)
+    network, rng = subject.load(), np.random.default_rng(0)
+    weights = weights_of(network, rng)
     save_file(weights, folder / "weights.safetensors")
-    (folder / "model.onnx").write_bytes(export(graph.bind(weights)).SerializeToString())
-    image, rng = graph.inputs[0].type, np.random.default_rng(0)
-    shape = (batch, *image.known)
+    (folder / "model.onnx").write_bytes(export(network.graph.bind(weights), batch).SerializeToString())
+    (image,) = network.inputs
+    shape = (batch, *image.shape)
     x = rng.integers(0, 256, shape, np.uint8) if image.dtype == "u8" else rng.standard_normal(shape, np.float32)
     np.save(folder / "input.npy", x)
 
 
-def agree(folder: Path, engines: list[str]) -> None:
-    """End the run where outputs differ by more than rounding can explain."""
-    first, *others = (np.load(folder / f"{engine}.npy") for engine in engines)
-    for engine, other in zip(engines[1:], others, strict=True):
-        difference = np.abs(first - other).max() / np.abs(other).max()
-        if not difference < 1e-4:
-            raise SystemExit(f"{engines[0]} and {engine} differ by {difference:.1e} of the largest output")
+def difference(folder: Path, engine: str) -> float:
+    """How far an engine's output is from cnnc's, in parts of the largest one; raises `Failure` if too far."""
+    ours, theirs = np.load(folder / "cnnc.npy"), np.load(folder / f"{engine}.npy")
+    if ours.shape != theirs.shape:
+        raise Failure(f"answers {list(theirs.shape)}, cnnc {list(ours.shape)}")
+    far = float(np.abs(ours - theirs).max() / np.abs(ours).max())
+    if not far < TOLERANCE:
+        raise Failure(f"differs from cnnc by {far:.1e} of the largest output")
+    return far
 
 
-def measure(model: str, engines: list[str], threads: int, batch: int, rounds: int) -> list[Result]:
-    with tempfile.TemporaryDirectory() as name:
+def measure(run: Run, subject: Subject, engines: list[str], cores: list[int], rounds: int) -> None:
+    """Add a network's figures to the run, and its failures. The first engine is cnnc: without it there are none."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        prepare(model, batch, folder)
-        workers = [Worker(engine, threads, model, folder) for engine in engines]
-        agree(folder, engines)
-        for _ in range(rounds):
-            for worker in workers:
-                worker.burst()
-        for worker in workers:
-            worker.stop()
-    network = model.split("/")[-1]
-    return [
-        Result(network, w.engine, threads, batch, min(w.times), statistics.median(w.times), len(w.times))
-        for w in workers
-    ]
+        prepare(subject, run.batch, folder)
+        workers: list[Worker] = []
+        for engine in engines:
+            workers.append(worker := Worker(engine, subject, folder, cores))
+            stack.callback(worker.stop)
+            with _failing(run, subject, workers, worker):
+                worker.start()
+                worker.difference = difference(folder, engine)
+            if not workers:
+                return  # nothing to hold the others against
+        for worker in workers * rounds:
+            if worker in workers:
+                with _failing(run, subject, workers, worker):
+                    time.sleep(PAUSE)
+                    worker.burst(BURST)
+        figures = {
+            w.engine: Figures(min(w.times), statistics.median(w.times), len(w.times), w.difference) for w in workers
+        }
+        if "cnnc" in figures:
+            run.results[subject.name] = figures
 
 
-def machine() -> str:
-    """What Linux calls the CPU, and how many cores there are."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"
+@contextmanager
+def _failing(run: Run, subject: Subject, workers: list[Worker], worker: Worker) -> Iterator[None]:
+    """A worker that fails is out, and said to be."""
+    try:
+        yield
+    except Failure as failure:
+        workers.remove(worker)
+        run.failures.append(f"{subject.name}, {ENGINES[worker.engine].title}: {failure}")
+        print(run.failures[-1], file=sys.stderr, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="*", default=[str(ROOT / "examples" / name) for name in NETWORKS])
-    parser.add_argument("--engines", default=",".join(ENGINES), help="comma-separated; cnnc first")
+    parser.add_argument("networks", nargs="*", help=f"of {', '.join(SUBJECTS)}; all by default")
+    parser.add_argument("--engines", help=f"peers, comma-separated, of {', '.join(ENGINES)}; all by default")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=8, help=f"bursts of {BURST} s for each engine")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    arguments = parser.parse_args()
-    results: list[Result] = []
-    print(f"{machine()}, {arguments.threads} thread(s), batch {arguments.batch}")
-    for model in arguments.models:
-        rows = measure(model, arguments.engines.split(","), arguments.threads, arguments.batch, arguments.rounds)
-        for row in rows:
-            ratio = f"minimum x{row.minimum / rows[0].minimum:.2f}, median x{row.median / rows[0].median:.2f}"
-            print(f"{row.network:<24}{row.engine:<14}{row.minimum:9.3f} ms {row.median:9.3f} ms   {ratio}", flush=True)
-        results += rows
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in results], indent=1) + "\n")
+    parser.add_argument("--markdown", type=Path, help="write tables here as well")
+    given = parser.parse_args()
+    networks = given.networks or list(SUBJECTS)
+    engines = list(dict.fromkeys(["cnnc", *(given.engines.split(",") if given.engines else ENGINES)]))
+    for name in {*networks, *engines} - {*SUBJECTS, *ENGINES}:
+        parser.error(f"there is no `{name}`")
+    cores = sorted(os.sched_getaffinity(0))[-given.threads :]
+    if len(cores) != given.threads:
+        parser.error(f"{given.threads} threads want as many cores, this process may use {len(cores)}")
+
+    command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])
+    run = Run(command, date.today().isoformat(), machine(), versions(engines), given.threads, given.batch)
+    print(f"{run.machine}; {given.threads} thread(s), batch {given.batch}")
+    for name in networks:
+        measure(run, SUBJECTS[name], engines, cores, given.rounds)
+        if name in run.results:
+            print(lines(name, run.results[name]), flush=True)
+        if given.json:
+            given.json.write_text(run.json())
+        if given.markdown:
+            given.markdown.write_text(markdown(run))
+    if run.failures:
+        raise SystemExit("\n".join(["failed:", *run.failures]))
 
 
 if __name__ == "__main__":
