@@ -9,6 +9,7 @@ from typing import Any
 
 from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Refusal, Source, Span
+from ..ir.kinds import cut
 from . import ast
 from .blocks import BlockValue, ModelValue
 from .closest import closest
@@ -187,13 +188,17 @@ class Program:
         """The file that a `use` means; raises `Refusal` where none may be used."""
         if self.folder is None or user is None:
             raise Refusal("E0212", "a text without a file cannot `use` files")
-        path = (user.parent / text).resolve() if not Path(text).is_absolute() else Path(text)
+        try:
+            path = (user.parent / text).resolve()
+            found = path.is_file()
+        except (OSError, RuntimeError):  # a name that is too long, links that lead to themselves
+            raise Refusal("E0212", f'"{cut(text)}" is no file') from None
         if not path.is_relative_to(self.folder):
             help = "a model uses only files beside it or in folders below"
             raise Refusal("E0222", f'"{text}" leads out of the folder of the file that was named', help=help)
         if path.suffix != ".cnn":
             raise Refusal("E0212", f'"{text}" is no .cnn file')
-        if not path.is_file():
+        if not found:
             near = closest(Path(text).name, [p.name for p in path.parent.glob("*.cnn") if p != user])
             help = f'did you mean "{(Path(text).parent / near[0]).as_posix()}"?' if near else ""
             raise Refusal("E0212", f'there is no file "{text}"', help=help)

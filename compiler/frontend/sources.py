@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from codecs import BOM_UTF8
 from pathlib import Path
 
@@ -13,12 +15,19 @@ WORDS = 220_000  # and signs
 
 
 def read_source(path: Path, name: str) -> Source:
-    """The text of a file under the name that messages give it; raises `ModelError`."""
+    """The text of a file under the name that messages give it; raises `ModelError`.
+
+    Pipes and devices are refused: they may have no end, or never begin.
+    """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise model_error([Diagnostic("E0110", f"cannot read {name}: {error.strerror or error}", file=name)]) from None
+        with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            data = file.read(LARGEST + 1) if regular else b""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise model_error([Diagnostic("E0110", f"cannot read {name}: {reason}", file=name)]) from None
+    if not regular:
+        raise model_error([Diagnostic("E0110", f"cannot read {name}: it is no regular file", file=name)])
     return source_of(data, name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-MEGABYTES, CPU_SECONDS = 500, 20
+MEGABYTES, CPU_SECONDS, ALARM = 500, 20, 120
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def _serve(call: list[str], folder: str) -> NoReturn:
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (here + MEGABYTES * 1_000_000,) * 2)
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS,) * 2)
+    signal.alarm(ALARM)
     try:
         code = _call(*call)
     except SystemExit as end:

@@ -52,7 +52,7 @@ def test_nesting(name: str, jail: Jail, tmp_path: Path):
 
 @pytest.mark.parametrize("name", texts.HUGE)
 def test_much_from_little(name: str, jail: Jail, tmp_path: Path):
-    ask_all(texts.HUGE[name], jail, tmp_path)
+    ask_all(texts.HUGE[name], jail, tmp_path, ("check", "summary", "cnnc.parse"))
 
 
 @pytest.mark.parametrize("name", ["a string", "a name", "digits", "digits of a real", "blanks", "quotes", "hashes"])
@@ -68,7 +68,7 @@ def test_ten_megabytes(name: str, jail: Jail, tmp_path: Path):
     byte = TEN_MB[name]
     for size in (10, 900_000, 10_000_000):
         (tmp_path / "m.cnn").write_bytes(byte * (size // len(byte)))
-        for verb in ("check", "fmt", "summary", "cnnc.load"):
+        for verb in ("check", "fmt", "cnnc.load"):
             holds(jail.run(verb, "m.cnn", folder=tmp_path))
 
 
@@ -114,13 +114,25 @@ def test_what_is_no_model(what: str, jail: Jail, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "path", ["../secret.cnn", "/etc/passwd", "/dev/zero", "x" * 5000 + ".cnn", "a/../../secret.cnn", "", ".", "..", "~"]
+    "path",
+    [
+        "../secret.cnn",
+        "/etc/passwd",
+        "/dev/zero",
+        "x" * 5000 + ".cnn",
+        "a/../../secret.cnn",
+        "",
+        ".",
+        "..",
+        "~",
+        "HERE/../secret.cnn",
+    ],
 )
 def test_ways_out(path: str, jail: Jail, tmp_path: Path):
     (tmp_path / "secret.cnn").write_text("block b = relu")
     folder = tmp_path / "models"
     folder.mkdir()
-    (folder / "m.cnn").write_text(uses(path))
+    (folder / "m.cnn").write_text(uses(path.replace("HERE", str(folder))))
     outcome = jail.run("check", "m.cnn", folder=folder)
     holds(outcome)
     assert outcome.code == 1
