@@ -31,6 +31,7 @@ class Contents:
         )
         self.section, self.scope, self.whole = section, scope.copy(place), whole
         self.said: dict[str, Span] = {}
+        self.read = read_in(section)
 
     def once(self, word: ast.Word) -> None:
         """Raises `Failure` where what the section wants to know is said twice."""
@@ -46,7 +47,7 @@ class Contents:
     def bind(self, statement: ast.Binding) -> None:
         """A binding of its own, which something in the section must read."""
         for word in statement.names:
-            if self.whole and word.text not in read_in(self.section):
+            if self.whole and word.text not in self.read:
                 self.scope.report(self.scope.fail("E0215", f"nothing reads `{word.text}`", word, help=self.near(word)))
         bind_names(statement, self.scope)
 

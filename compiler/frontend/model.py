@@ -94,7 +94,8 @@ def elaborate(value: ModelValue, settings: Mapping[str, object], run: Run) -> El
             want_possible(f"the input `{s.name.text}` is", type)
         except Refusal as refusal:
             raise scope.failure(refusal, s.type) from None
-        return run.add_input(s.name.text, type, scope.span(s))
+        with placed(s, scope):
+            return run.add_input(s.name.text, type, scope.span(s))
 
     outputs = run_body(body, scope, enter)
     read = check_sections(body, scope)

@@ -16,6 +16,7 @@ from .report import Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
 APPLICATIONS = 20_000
+INPUTS = 1_000
 NESTING = 64
 ELEMENTS = 2**31 - 1
 SHOWN = 8  # blocks that a message names on the way to where it is
@@ -66,6 +67,9 @@ class Run:
             )
 
     def add_input(self, name: str, type: Type, span: Span) -> Tensor:
+        """An input of the model; raises `Refusal` beyond the limit."""
+        if len(self.inputs) >= INPUTS:
+            raise Refusal("E0331", f"more than {INPUTS:,} inputs")
         made = Application(Input(type.dtype), (), (type,), {}, span, name)
         self.inputs.append(made)
         return Tensor(Wire(made, 0), type, Trail(name, type))

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import ast, types
 from .closest import closest
-from .contents import Contents, accepting, read_in, want_recipe
+from .contents import Contents, accepting, want_recipe
 from .expressions import evaluate
 from .recipes import AUGMENTATIONS, COUNTS, OPTIMIZERS, SCHEDULES, SETTINGS
 from .report import UNKNOWN
@@ -30,7 +30,7 @@ class Training(Contents):
                     self.bind(statement)
         if self.whole and len(self.scope.module.report.of("error")) == before:
             for statement in self.section.statements:
-                if isinstance(statement, ast.Input) and statement.name.text not in read_in(self.section):
+                if isinstance(statement, ast.Input) and statement.name.text not in self.read:
                     message = f"nothing reads the input `{statement.name.text}`"
                     self.scope.report(self.scope.fail("E0215", message, statement.name))
 
