@@ -9,6 +9,7 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.compiler.schedule.overrides import read_choices
 from cnnc.compiler.schedule.schedule import Choice
+from cnnc.compiler.schedule.target import require_here
 from cnnc.interpreted import Interpreted, Precision
 from cnnc.keys import key_of
 from cnnc.net import Net
@@ -51,8 +52,9 @@ def compile(
     """
     network = _network(model, settings, sizes).capture(capture)
     count = _fitting(network) if threads is None else checked(threads)
-    options = Options(target_cpu, frozenset(disable), exact, _choices(schedule))
+    options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
     graph = bind(network, weights)
+    require_here(target_cpu)
     store = user_store() if cache else None
     artifact = _compiled(graph, options, after, store) if store else compile_graph(graph, options, after)
     return Net(network.name, Executable(artifact, count))
@@ -82,7 +84,7 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store) -> 
     return artifact
 
 
-def _choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:
+def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:
     """What somebody wants to decide. Raises `TargetError` for what is no choice, or a file that cannot be read."""
     if schedule is None:
         return {}

@@ -31,12 +31,11 @@
                                        ;   that is slow to look meets no answer from beyond the next barrier
 
 declare i64 @syscall(i64, ...)
-declare i64 @llvm.readcyclecounter()
 
 ; Wait until a number is no longer what it was: watch it for a while, since that answers soonest, then sleep.
 define internal void @await(ptr %number, i32 %old, ptr %sleepers) nounwind noinline {
 entry:
-  %start = call i64 @llvm.readcyclecounter()
+  %start = call i64 @clock()
   br label %watch
 watch:
   %seen = load atomic i32, ptr %number acquire, align 4
@@ -44,7 +43,7 @@ watch:
   br i1 %changed, label %done, label %pause
 pause:
   call void @relax()
-  %now = call i64 @llvm.readcyclecounter()
+  %now = call i64 @clock()
   %waited = sub i64 %now, %start
   %long = icmp ugt i64 %waited, 250000
   br i1 %long, label %drowsy, label %watch
@@ -109,7 +108,7 @@ done:
 define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
     nounwind noinline {
 entry:
-  %start = call i64 @llvm.readcyclecounter()
+  %start = call i64 @clock()
   %steps = load ptr, ptr %table
   %segments.at = getelementptr %table, ptr %table, i64 0, i32 1
   %segments = load ptr, ptr %segments.at
@@ -216,7 +215,7 @@ each.step:
   %stop = getelementptr %team, ptr %team, i64 0, i32 9, i64 %parity
   br i1 %first, label %look, label %meet
 look:                                   ; the first thread's clock counts
-  %now = call i64 @llvm.readcyclecounter()
+  %now = call i64 @clock()
   %ran = sub i64 %now, %start
   %late = icmp ugt i64 %ran, 250000000
   %late.flag = zext i1 %late to i32

@@ -15,14 +15,13 @@ def _initialize() -> None:
     """Once per process. LLVM's machine scheduler causes spills that cost a quarter of the speed (performance.md,
     finding 1), so it is off; the option holds for every user of LLVM in this process."""
     llvm.set_option("", "-enable-misched=false")
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    llvm.initialize_native_asmparser()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
 
 
 def _machine(target: Target) -> llvm.TargetMachine:
     _initialize()
-    triple = llvm.Target.from_triple(llvm.get_process_triple())
+    triple = llvm.Target.from_triple(target.triple)
     return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small")
 
 

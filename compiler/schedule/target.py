@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -12,14 +12,17 @@ from ...runtime.errors import TargetError
 
 @dataclass(frozen=True)
 class Target:
-    """One class of CPUs. `lanes` floats fill a vector register, of which there are `registers`."""
+    """One class of CPUs. `lanes` floats fill a vector register, of which there are `registers`; `cpu` is LLVM's name,
+    and a machine that runs its code has what it `needs`."""
 
     name: str
+    triple: str
     cpu: str
     features: str
     lanes: int
     registers: int
     fma: bool
+    needs: tuple[str, ...] = ()
     l1_bytes: int = 32 << 10
     l2_bytes: int = 1 << 20
 
@@ -28,13 +31,19 @@ class Target:
         return 4 * self.lanes
 
 
-# Name, LLVM's name of the level, lanes, registers, fused multiply-add, what the host must have.
-_LEVELS = (
-    ("avx512", "x86-64-v4", 16, 32, True, ("avx512f", "avx512bw", "avx512dq", "avx512vl")),
-    ("avx2", "x86-64-v3", 8, 16, True, ("avx2", "fma")),
-    ("sse2", "x86-64", 4, 16, False, ("sse2",)),
-)
-CPUS = ("native", *(cpu for _, cpu, *_ in _LEVELS))
+_X86, _ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
+_WIDE = "-prefer-256-bit"  # use all of a register
+
+# What users call it, and its target.
+_LEVELS = {
+    "x86-64-v4": Target(
+        "avx512", _X86, "x86-64-v4", _WIDE, 16, 32, True, ("avx512f", "avx512bw", "avx512dq", "avx512vl")
+    ),
+    "x86-64-v3": Target("avx2", _X86, "x86-64-v3", _WIDE, 8, 16, True, ("avx2", "fma")),
+    "x86-64": Target("sse2", _X86, "x86-64", _WIDE, 4, 16, False, ("sse2",)),
+    "aarch64": Target("neon", _ARM, "generic", "", 4, 32, True, ("neon",)),
+}
+CPUS = ("native", *_LEVELS)
 
 
 @lru_cache
@@ -42,23 +51,30 @@ def _host_features() -> dict[str, bool]:
     return dict(llvm.get_host_cpu_features())
 
 
+def _lacks(target: Target) -> list[str]:
+    return [feature for feature in target.needs if not _host_features().get(feature)]
+
+
 @lru_cache
 def target(cpu: str = "native") -> Target:
-    """The target called `native`, `x86-64-v4` (AVX-512), `x86-64-v3` (AVX2) or `x86-64` (SSE2); it must run here.
+    """The level `x86-64-v4` (AVX-512), `x86-64-v3` (AVX2), `x86-64` (SSE2) or `aarch64` (NEON); `native` is the best
+    one that runs here, with all else that this CPU has.
 
-    Raises `TargetError` for an unknown name or a level that this machine lacks.
+    Raises `TargetError` for an unknown name, or `native` on a machine of no level.
     """
     if cpu not in CPUS:
         raise TargetError(f"there is no target CPU `{cpu}`", code="E0501", help=f"one of {', '.join(CPUS)}")
-    has = _host_features()
-    for name, level, lanes, registers, fma, needs in _LEVELS:
-        runs = all(has.get(feature) for feature in needs)
-        if cpu == "native" and runs:
-            features = llvm.get_host_cpu_features().flatten() + ",-prefer-256-bit"
-            return Target(name, llvm.get_host_cpu_name(), features, lanes, registers, fma)
-        if cpu == level:
-            if not runs:
-                lacks = ", ".join(feature for feature in needs if not has.get(feature))
-                raise TargetError(f"this machine cannot run {cpu} code: it lacks {lacks}", code="E0502")
-            return Target(name, level, "-prefer-256-bit", lanes, registers, fma)
-    raise TargetError("this machine is no x86-64 CPU that cnnc has code for", code="E0503", help="x86-64 with SSE2")
+    if cpu != "native":
+        return _LEVELS[cpu]
+    for level in _LEVELS.values():
+        if not _lacks(level):
+            features = [llvm.get_host_cpu_features().flatten(), *([level.features] if level.features else [])]
+            return replace(level, cpu=llvm.get_host_cpu_name(), features=",".join(features))
+    help = "x86-64 with SSE2, or AArch64 with NEON"
+    raise TargetError("this machine has no CPU that cnnc has code for", code="E0503", help=help)
+
+
+def require_here(cpu: str) -> None:
+    """Raises `TargetError` for a target whose code this machine cannot run."""
+    if lacks := _lacks(target(cpu)):
+        raise TargetError(f"this machine cannot run {cpu} code: it lacks {', '.join(lacks)}", code="E0502")

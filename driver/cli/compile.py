@@ -63,7 +63,7 @@ def command(
         if checker is not None:
             checker.after(name, stage)
 
-    subject.compile(network, trace, after=after, disable=disable, cache=False)
+    subject.artifact(network, after, disable)
     if emit is not None:
         text = stages.form(emit, made)
         click.echo(text, nl=False) if output is None else files.write_text(output, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -13,8 +13,10 @@ import click
 from cnnc.cli.failure import Trace, colored, note
 
 if TYPE_CHECKING:
+    from cnnc.compiler.pipeline import Callback
     from cnnc.net import Net
     from cnnc.network import Network
+    from cnnc.runtime.abi import Artifact
     from cnnc.weights import Weights
 
 
@@ -78,6 +80,15 @@ class Subject:
         given |= {} if self.schedule is None else {"schedule": self.schedule}
         return compile(network, weights=self.weights_for(network), **{**given, **more})
 
+    def artifact(self, network: Network, after: Callback, disable: Iterable[str]) -> Artifact:
+        """What any machine can make for a target, and only the target's run."""
+        from cnnc.build import choices
+        from cnnc.compiler.pipeline import Options, compile_graph
+        from cnnc.weights import bind
+
+        options = Options(self.target_cpu, frozenset(disable), self.exact, choices(self.schedule))
+        return compile_graph(bind(network, self.weights_for(network)), options, after)
+
     def interpret(self, network: Network, **more: Any) -> Net:
         from cnnc.build import interpret
 
@@ -100,7 +111,9 @@ _WEIGHTS = (
     ),
 )
 _NATIVE = (
-    click.option("--target-cpu", default="native", metavar="CPU", help="native, x86-64-v4, x86-64-v3 or x86-64."),
+    click.option(
+        "--target-cpu", default="native", metavar="CPU", help="native, x86-64-v4, x86-64-v3, x86-64 or aarch64."
+    ),
     click.option("--threads", type=click.IntRange(1, 256), help="Threads to run on; by default all that help."),
     click.option("--schedule", type=click.Path(path_type=Path), help="A file with choices for some layers."),
     click.option("--exact", is_flag=True, help="Leave out algorithms that trade accuracy for speed."),

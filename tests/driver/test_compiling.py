@@ -26,6 +26,15 @@ def test_every_form_can_be_seen(cnnc: Command, digits: str, tmp_path: Path, form
     assert (tmp_path / "form").read_text() == result.stdout
 
 
+@pytest.mark.parametrize(
+    ("form", "has"), [("schedule", "target neon"), ("program", "steps"), ("llvm", "<4 x float>"), ("asm", "\tfmla\t")]
+)
+def test_code_for_another_cpu_can_be_seen(cnnc: Command, digits: str, form: str, has: str):
+    result = cnnc("compile", digits, "--target-cpu", "aarch64", "--emit", form)
+    assert result.exit_code == 0, result.stderr
+    assert has in result.stdout
+
+
 def test_dumps_are_numbered(cnnc: Command, digits: str, tmp_path: Path):
     assert cnnc("compile", digits, "--dump-to", tmp_path / "dump").exit_code == 0
     names = sorted(path.name for path in (tmp_path / "dump").iterdir())

@@ -18,7 +18,7 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
-from cnnc.compiler.schedule.target import target
+from cnnc.compiler.schedule.target import require_here
 from cnnc.compiler.tolerance import Expected, expected
 from cnnc.runtime.abi import Artifact
 from cnnc.runtime.errors import TargetError
@@ -32,9 +32,10 @@ EVERY_PASS = frozenset(step.name for step in GRAPH_PASSES)
 
 def runs_here(cpu: str) -> bool:
     try:
-        return bool(target(cpu))
+        require_here(cpu)
     except TargetError:
         return False
+    return True
 
 
 every_cpu = pytest.mark.parametrize(
