@@ -170,5 +170,7 @@ class Arithmetic:
         return self._copysign(self.select(self.less(size, 0.921875), near, far), x)
 
     def sigmoid(self, a: Operand) -> str:
-        """1 / (1 + e**-x)"""
-        return self.div(1.0, self.add(1.0, self.exp(self.sub(0.0, a))))
+        """1 / (1 + e**-x), below zero as e**x / (1 + e**x): nothing overflows, so that denormal results come out."""
+        x = self._value(a)
+        power = self.exp(self.sub(0.0, self.abs(x)))
+        return self.div(self.select(self.less(x, 0.0), power, 1.0), self.add(power, 1.0))
