@@ -13,10 +13,6 @@ import llvmlite.binding as llvm
 
 from .loader import Code
 
-# What differs from CPU to CPU: telling it that we only wait, and the system's number for waiting on an address.
-_PAUSE = {"x86_64": "llvm.x86.sse2.pause()", "aarch64": "llvm.aarch64.hint(i32 1)"}
-_FUTEX = {"x86_64": 202, "aarch64": 98}
-
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 2, 3, 5
 Job = ctypes.c_int64 * 6  # table, position, end, images, threads, team
 TEAM_BYTES = 320
@@ -32,14 +28,8 @@ class Runner(NamedTuple):
 
 @lru_cache
 def runner() -> Runner:
-    machine = platform.machine()
-    pause = _PAUSE[machine]
-    text = f"""{Path(__file__).with_suffix(".ll").read_text()}
-declare void @{pause.replace("i32 1", "i32")}
-define internal void @relax() nounwind {{ call void @{pause}
-  ret void }}
-define internal i64 @futex() nounwind {{ ret i64 {_FUTEX[machine]} }}
-"""
+    sources = ("runner.ll", f"{platform.machine()}.ll")  # the second has what differs from CPU to CPU
+    text = "".join(Path(__file__).with_name(name).read_text() for name in sources)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
