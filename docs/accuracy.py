@@ -18,6 +18,7 @@ import numpy as np
 
 from cnnc.compiler.codegen.arithmetic import Arithmetic
 from cnnc.compiler.codegen.emit import Emitter
+from cnnc.compiler.codegen.kernels.softmax import Softmax
 from cnnc.compiler.codegen.module import object_of
 from cnnc.compiler.ir.operator import REGISTRY, Array, bind
 from cnnc.compiler.schedule.target import target
@@ -31,7 +32,7 @@ DENSE, SPARSE = 7, 1009  # every so many floats are tried: where functions bend,
 BEND = (2.0**-24, 2.0**7)
 CHUNK = 1 << 20  # numbers at a time
 
-_erf, _erfc = (np.frompyfunc(function, 1, 1) for function in (math.erf, math.erfc))
+_erf, _erfc = (np.vectorize(function, otypes=[np.float64]) for function in (math.erf, math.erfc))
 
 
 def _softplus(x: Array) -> Array:
@@ -58,13 +59,14 @@ TRUTHS: Mapping[str, Callable[[Array], Array]] = {
     "log": np.log,
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
-    "erf": lambda x: _erf(x).astype(np.float64),
-    "gelu": lambda x: x / 2 * _erfc(-x * math.sqrt(0.5)).astype(np.float64),
+    "erf": _erf,
+    "gelu": lambda x: x / 2 * _erfc(-x * math.sqrt(0.5)),
     "silu": lambda x: x * _sigmoid(x),
     "elu": _elu,
     "selu": _selu,
     "softplus": _softplus,
     "mish": lambda x: x * np.tanh(_softplus(x)),
+    "softmax": _sigmoid,  # the first of two scores, x and 0
 }
 
 
@@ -72,22 +74,32 @@ class Native:
     """A function of one number as machine code for a level, as networks have it."""
 
     def __init__(self, name: str, level: str):
-        cpu = target(level)
-        e = Emitter(cpu)
-        with e.kernel("each", ("@x", "@y", "bytes")) as a, e.loop("at", a["bytes"], step=cpu.vector_bytes) as at:
-            value, words = e.load(e.at(a["x"], at)), Arithmetic(e)
-            scalar: Any = getattr(bind(REGISTRY[name], {}), "scalar", None) if name in REGISTRY else None
-            e.store(scalar(words, value) if scalar else getattr(words, name)(value), e.at(a["y"], at))
-        self._code = Code(object_of(e.text(), cpu))
+        e = Emitter(target(level))
+        self._x, self._y = (aligned(8 * CHUNK).view(np.float32) for _ in range(2))
+        arrays = self._x.ctypes.data, self._y.ctypes.data
+        if name == "softmax":  # the other score lies a chunk further
+            Softmax(log=False, across=False).emit(e, "each")
+            self._words = np.array([*arrays, 1, CHUNK, 2, 4 * CHUNK, 0], np.int64)
+        else:
+            _each(e, name)
+            self._words = np.array([*arrays, 4 * CHUNK], np.int64)
+        self._code = Code(object_of(e.text(), e.target))
         self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)(self._code.address("each"))
-        self._x, self._y = (aligned(4 * CHUNK).view(np.float32) for _ in range(2))
 
     def __call__(self, x: Array) -> Array:
-        self._x[:] = 1
+        self._x[:] = 0
         self._x[: len(x)] = x
-        words = np.array([self._x.ctypes.data, self._y.ctypes.data, 4 * CHUNK], np.int64)
-        self._call(words.ctypes.data, 0, 1, 0)
+        self._call(self._words.ctypes.data, 0, 1, 0)
         return self._y[: len(x)].copy()
+
+
+def _each(e: Emitter, name: str) -> None:
+    """A kernel that applies an operator's rule, or one of the words that rules are made of, to an array."""
+    words, size = Arithmetic(e), e.target.vector_bytes
+    rule: Any = bind(REGISTRY[name], {}).scalar if name in REGISTRY else None
+    with e.kernel("each", ("@x", "@y", "bytes")) as a, e.loop("at", a["bytes"], step=size) as at:
+        value = e.load(e.at(a["x"], at))
+        e.store(rule(words, value) if rule else getattr(words, name)(value), e.at(a["y"], at))
 
 
 def inputs(dense: int = DENSE, sparse: int = SPARSE) -> Iterator[Array]:

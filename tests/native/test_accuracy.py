@@ -49,10 +49,10 @@ def test_no_error_is_larger(name: str):
             assert error.ulp <= known.ulp, f"{shown(error)} on {level}"
 
 
-@every_function
+@pytest.mark.parametrize("name", [name for name in TRUTHS if name in ELEMENTWISE or name == "erf"])
 @pytest.mark.parametrize("level", LEVELS)
 def test_bounds_hold_where_errors_are_largest(level: str, name: str):
-    units = ELEMENTWISE[name][0] if name in ELEMENTWISE else 3  # erf
+    units = ELEMENTWISE[name][0] if name != "erf" else 3
     known = [error.at for error in chain.from_iterable(TABLE[name].values())]
     x = np.concatenate([np.array(known, np.float32), sample()])
     with np.errstate(all="ignore"):
