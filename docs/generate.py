@@ -1,8 +1,9 @@
 """Writes docs/reference from the records and the grammar: `python docs/generate.py`.
 
-The pages about stages are made as a whole. language.md is written by hand; between `<!-- grammar: pipe named -->`,
-`<!-- graph -->` or `<!-- warnings -->` and `<!-- end -->` stands what is made: rules of the grammar, the graph of the
-program above, or the warnings that there are.
+The pages about stages are made as a whole. language.md and accuracy.md are written by hand; between
+`<!-- grammar: pipe named -->`, `<!-- graph -->`, `<!-- warnings -->` or `<!-- bounds -->` and `<!-- end -->` stands
+what is made: rules of the grammar, the graph of the program above, the warnings that there are, or error bounds. What
+accuracy.md has measured accuracy.py writes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import stages
 
+from cnnc.compiler import tolerance
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import parse_text
 from cnnc.compiler.frontend.format import format
@@ -21,16 +23,25 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
 ERRORS = ROOT / "docs" / "errors"
 GRAMMAR = (ROOT / "grammar" / "cnn.lark").read_text(encoding="utf-8")
-REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph|warnings) -->\n).*?(<!-- end -->)", re.DOTALL)
+REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph|warnings|bounds) -->\n).*?(<!-- end -->)", re.DOTALL)
 PROGRAM = re.compile(r"^```cnn\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+MAGNITUDES = {  # by the name of the rule in tolerance.py: what its u are of
+    "_result": "|y|",
+    "_terms": "(sum of |x|)",
+    "_batchnorm": "(|x| scale + |shift|)",
+    "_normalize": "(|x| + |mean|) / std",
+    "_gelu": "|x|",
+    "_hardsigmoid": "min(|x| + 3, 6) / 6",
+    "_hardswish": "|x| min(|x| + 3, 6) / 6",
+}
 FAILING = re.compile(r"^```cnn failing\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def pages() -> dict[Path, str]:
     """What every page should hold."""
-    language = FOLDER / "language.md"
     made = {FOLDER / name: text for name, text in stages.pages().items()}
-    written = {language: _filled(language.read_text(encoding="utf-8")), **made}
+    by_hand = [FOLDER / name for name in ("language.md", "accuracy.md")]
+    written = {path: _filled(path.read_text(encoding="utf-8")) for path in by_hand} | made
     return {path: PROGRAM.sub(_laid_out, text) for path, text in written.items()}
 
 
@@ -48,8 +59,8 @@ def _filled(text: str) -> str:
     def fill(region: re.Match[str]) -> str:
         opening, what, closing = region.groups()
         kind, _, names = what.partition(": ")
-        if kind == "warnings":
-            return f"{opening}{_warnings()}\n{closing}"
+        if kind in ("warnings", "bounds"):
+            return f"{opening}{_warnings() if kind == 'warnings' else _bounds()}\n{closing}"
         made = _rules(names.split()) if kind == "grammar" else _graph(programs(text[: region.start()])[-1])
         return f"{opening}```text\n{made}\n```\n{closing}"
 
@@ -79,6 +90,16 @@ def _warnings() -> str:
     titles = [(page.name, page.read_text(encoding="utf-8").partition("\n")[0]) for page in sorted(ERRORS.glob("W*.md"))]
     entries = [(name, *title.removeprefix("# ").split(": ", 1)) for name, title in titles]
     return "\n".join(f"- [`{code}`](../errors/{name}): {meaning}" for name, code, meaning in entries)
+
+
+def _bounds() -> str:
+    """The error bounds of elementwise stages, those with the same bound together."""
+    named: dict[str, list[str]] = {}
+    for name, (units, magnitude) in tolerance.ELEMENTWISE.items():
+        several = " for each operand" if name in ("add", "sub", "mul", "div") else ""
+        bound = f"`{units} u {MAGNITUDES[magnitude.__name__]}`{several}" if units else "exact"
+        named.setdefault(bound, []).append(f"`{name}`")
+    return "\n".join(f"- {bound}: {', '.join(names)}" for bound, names in named.items())
 
 
 def _graph(program: str) -> str:

@@ -1,7 +1,9 @@
 ; The native loop that runs any program: it walks a table of steps, image after image, on as many threads as it is told.
 ; It does not depend on the network, so that it is compiled once in a process.
 ;
-; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows.
+; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows. Whatever a
+; thread's floating-point arithmetic is set to (a library built with -ffast-math has denormals flushed in the thread that
+; loads it), in the loop it is IEEE's default, and after it what it was.
 ;
 ; Images come in tiles, steps in segments: a segment's steps run for each image of the tile in turn, or once for all of
 ; them. Positions count steps, as if every tile were full: step s of segment g for image i of tile t is at
@@ -108,6 +110,7 @@ done:
 define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
     nounwind noinline {
 entry:
+  %arithmetic = call i64 @settle()
   %start = call i64 @clock()
   %steps = load ptr, ptr %table
   %segments.at = getelementptr %table, ptr %table, i64 0, i32 1
@@ -239,6 +242,7 @@ next:
   br label %locate
 leave:
   %reached = phi i64 [ %p, %locate ], [ %at.next, %meet ]
+  call void @restore(i64 %arithmetic)
   ret i64 %reached
 }
 

@@ -13,33 +13,6 @@ import llvmlite.binding as llvm
 
 from .loader import Code
 
-# What differs from CPU to CPU: telling it that we only wait, the system's number for waiting on an address, and a clock
-# that counts about 2.5 times a nanosecond.
-_CPU = {
-    "x86_64": """
-declare void @llvm.x86.sse2.pause()
-declare i64 @llvm.readcyclecounter()
-define internal void @relax() nounwind { call void @llvm.x86.sse2.pause()
-  ret void }
-define internal i64 @futex() nounwind { ret i64 202 }
-define internal i64 @clock() nounwind { %now = call i64 @llvm.readcyclecounter()
-  ret i64 %now }
-""",
-    "aarch64": """
-declare void @llvm.aarch64.hint(i32)
-declare i64 @llvm.read_volatile_register.i64(metadata)
-define internal void @relax() nounwind { call void @llvm.aarch64.hint(i32 1)
-  ret void }
-define internal i64 @futex() nounwind { ret i64 98 }
-define internal i64 @clock() nounwind {  ; the system's counter, whose pace differs from machine to machine
-  %now = call i64 @llvm.read_volatile_register.i64(metadata !{!"cntvct_el0"})
-  %second = call i64 @llvm.read_volatile_register.i64(metadata !{!"cntfrq_el0"})
-  %each = udiv i64 2500000000, %second
-  %scaled = mul i64 %now, %each
-  ret i64 %scaled }
-""",
-}
-
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 2, 3, 5
 Job = ctypes.c_int64 * 6  # table, position, end, images, threads, team
 TEAM_BYTES = 320
@@ -54,7 +27,8 @@ class Runner(NamedTuple):
 
 
 def runner_ir(machine: str) -> str:
-    return Path(__file__).with_suffix(".ll").read_text() + _CPU[machine]
+    """The loop as LLVM IR; the second file has what differs from CPU to CPU."""
+    return "".join(Path(__file__).with_name(name).read_text() for name in ("runner.ll", f"{machine}.ll"))
 
 
 @lru_cache

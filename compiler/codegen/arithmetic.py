@@ -6,15 +6,16 @@ LLVM's `exp` and kin become a library call for each element; these stay in regis
 
 from __future__ import annotations
 
-from math import log2, sqrt
+from math import sqrt
 from typing import TypeAlias
 
 from .emit import Emitter
 
 Operand: TypeAlias = "str | float | int"
 
+_LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; n * HIGH is exact for |n| < 2**11
-_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
+_EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.0, 1.0)
 _LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
@@ -105,24 +106,24 @@ class Arithmetic:
             total = self.fma(total, x, c)
         return total
 
-    def _power_of_two(self, whole: str) -> str:
-        """2**n for whole n (as floats) in [-126, 127], made in the exponent bits."""
+    def _power_of_two(self, whole: str, down: int = 0) -> str:
+        """2**(n - down) in [-126, 127] for whole n (as floats), made in the exponent bits."""
         e, ints = self.e, self._ints
         n = e.set(f"fptosi {e.vector} {whole} to {ints}")
-        biased = e.set(f"add {ints} {n}, splat (i32 127)")
+        biased = e.set(f"add {ints} {n}, splat (i32 {127 - down})")
         bits = e.set(f"shl {ints} {biased}, splat (i32 23)")
         return e.set(f"bitcast {ints} {bits} to {e.vector}")
 
-    def exp(self, a: Operand) -> str:
-        """e**x. x = n ln 2 + r, |r| <= ln 2 / 2; the power in two halves, so that denormal results come out."""
-        x = self._value(a)
-        inside = self.select(self.less(x, 89.0), x, 89.0)
+    def exp(self, a: Operand, down: int = 0) -> str:
+        """e**x, over 2**down. x = n ln 2 + r, |r| <= ln 2 / 2; the power in two halves: denormal results come out."""
+        x, most = self._value(a), 89.0 + down / _LOG2_E
+        inside = self.select(self.less(x, most), x, most)
         inside = self.select(self.less(-104.0, inside), inside, -104.0)
-        n = self.sub(self.fma(inside, log2(2.718281828459045), _ROUND), _ROUND)
+        n = self.sub(self.fma(inside, _LOG2_E, _ROUND), _ROUND)
         r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, inside))
-        p = self.fma(self.mul(self._polynomial(r, _EXP), r), r, self.add(r, 1.0))
         half = self.sub(self.fma(n, 0.5, _ROUND), _ROUND)
-        y = self.mul(self.mul(p, self._power_of_two(half)), self._power_of_two(self.sub(n, half)))
+        y = self.mul(self._polynomial(r, _EXP), self._power_of_two(half))
+        y = self.mul(y, self._power_of_two(self.sub(n, half), down))
         return self.select(self.e.set(f"fcmp uno {self.e.vector} {x}, {x}"), x, y)
 
     def log(self, a: Operand) -> str:
@@ -170,5 +171,6 @@ class Arithmetic:
         return self._copysign(self.select(self.less(size, 0.921875), near, far), x)
 
     def sigmoid(self, a: Operand) -> str:
-        """1 / (1 + e**-x)"""
-        return self.div(1.0, self.add(1.0, self.exp(self.sub(0.0, a))))
+        """1 / (1 + e**-x). Both sides of the line are over 2**24: there e**-x is finite where the quotient is not 0."""
+        unit = 2.0**-24
+        return self.div(unit, self.add(unit, self.exp(self.sub(0.0, a), down=24)))

@@ -1,4 +1,8 @@
-"""Activations: elementwise, one value in, one value out. NaN stays NaN, as in PyTorch."""
+"""Activations: elementwise, one value in, one value out. NaN stays NaN, as in PyTorch.
+
+What is x times a factor that falls to 0 is -inf * 0 at -inf, which is NaN: gelu, silu, mish and hardswish, again as in
+PyTorch.
+"""
 
 from __future__ import annotations
 

@@ -24,12 +24,13 @@ def _nearest(size: int, out: int, coords: str) -> Array:
 
 
 def _places(size: int, out: int, coords: str) -> Array:
+    """Divided last, so that places on a pixel are whole numbers."""
     i = np.arange(out, dtype=np.float64)
     if coords == "asymmetric":
-        return i * (size / out)
+        return i * size / out
     if coords == "half_pixel":
-        return (i + 0.5) * (size / out) - 0.5
-    return i * ((size - 1) / (out - 1)) if out > 1 else i * 0
+        return (i + 0.5) * size / out - 0.5
+    return i * (size - 1) / (out - 1) if out > 1 else i * 0
 
 
 def _cubic(distance: Array) -> Array:
@@ -41,12 +42,17 @@ def _cubic(distance: Array) -> Array:
 
 
 def taps(size: int, out: int, mode: str, coords: str) -> tuple[Array, Array]:
-    """What one axis of a resize reads: pixels [out, taps] and their weights, which sum to 1."""
+    """What one axis of a resize reads: pixels [out, taps] and their weights, which sum to 1.
+
+    A place on a pixel reads that one with every tap: neighbours of weight 0 would make NaN of infinities.
+    """
     if mode == "nearest":
         return _nearest(size, out, coords)[:, None], np.ones((out, 1))
     place = _places(size, out, coords)[:, None]
     around = np.floor(place) + (np.arange(0, 2) if mode == "bilinear" else np.arange(-1, 3))
     weights = 1 - np.abs(place - around) if mode == "bilinear" else _cubic(place - around)
+    whole = place == np.floor(place)
+    around, weights = np.where(whole, place, around), np.where(whole, 1 / around.shape[1], weights)
     return np.clip(around, 0, size - 1).astype(np.int64), weights
 
 
@@ -69,7 +75,8 @@ class Resize(Operator):
     `bilinear` weighs the 2 pixels around the place by their distance, `bicubic` the 4 around it by Keys' kernel with
     a = -0.75 (Keys 1981); pixels past the border repeat it. `nearest` takes the pixel nearest the place, of two
     equally near the later; with `asymmetric` it takes the pixel at or before it. No mode averages where it
-    shrinks. These are PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
+    shrinks. A pixel of weight 0 does not count; in PyTorch one that is infinite or NaN makes NaN of the output. These are
+    otherwise PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
     asymmetric nearest is its "nearest".
     """
 

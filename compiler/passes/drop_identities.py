@@ -19,12 +19,12 @@ REARRANGING = frozenset({
 })  # fmt: skip
 
 
-def _neutral(number: float) -> Test:
-    """One tensor, and this number or none on either side of it."""
-    return lambda op: op.left in (None, number) and op.right in (None, number)
+def _beside(*numbers: float | None) -> Test:
+    """One tensor, and on either side of it one of these or nothing."""
+    return lambda op: {op.left, op.right} <= {None, *numbers}
 
 
-# Operators whose attributes must say so too.
+# Operators whose attributes must say so too. A sum with 0 is none: it makes -0 a 0.
 NEUTRAL: Mapping[str, Test] = {
     "maxpool": lambda op: op.kernel == (1, 1),
     "avgpool": lambda op: op.kernel == (1, 1),
@@ -32,8 +32,8 @@ NEUTRAL: Mapping[str, Test] = {
     "channel_shuffle": lambda op: op.n == 1,
     "scale": lambda op: op.k == 1,
     "normalize": lambda op: op.mean == 0 and op.std == 1,
-    "add": _neutral(0),
-    "mul": _neutral(1),
+    "add": _beside(),
+    "mul": _beside(1),
     "sub": lambda op: op.left is None and op.right == 0,
     "div": lambda op: op.left is None and op.right == 1,
 }

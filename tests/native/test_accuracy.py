@@ -1,0 +1,78 @@
+"""The table of measured errors: what it says is found where it says, nothing larger is, and the bounds hold it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import chain
+
+import accuracy
+import numpy as np
+import pytest
+from accuracy import DENSE, SPARSE, TRUTHS, Error, errors, inputs, largest, parsed, shown
+from harness import runs_here
+
+from cnnc.compiler.tolerance import ELEMENTWISE, UNDERFLOW, U
+
+PAGE = accuracy.PAGE.read_text(encoding="utf-8")
+TABLE = accuracy.read(PAGE)
+LEVELS = [level for level in accuracy.LEVELS if runs_here(level)]
+FEW = DENSE * 601, SPARSE * 61  # some of the numbers that the table is made of
+every_function = pytest.mark.parametrize("name", TRUTHS)
+
+native = lru_cache(accuracy.Native)
+
+
+@lru_cache
+def sample() -> np.ndarray:
+    return np.concatenate(list(inputs(*FEW)))
+
+
+def test_the_table_has_every_function():
+    assert TABLE.keys() == TRUTHS.keys()
+
+
+@every_function
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_largest_errors_are_where_the_table_says(level: str, name: str):
+    for error in TABLE[name][level]:
+        x = np.array([error.at], np.float32)
+        with np.errstate(divide="ignore"):
+            found = errors(name, x, native(name, level)(x), TRUTHS[name](x.astype(np.float64)))[0]
+        assert parsed(shown(Error(found, error.at))) == error
+
+
+@every_function
+def test_no_error_is_larger(name: str):
+    found = largest(name, {level: native(name, level) for level in LEVELS}, iter([sample()]))
+    for level, pair in found.items():
+        for error, known in zip(pair, TABLE[name][level], strict=True):
+            assert error.ulp <= known.ulp, f"{shown(error)} on {level}"
+
+
+@pytest.mark.parametrize("name", [name for name in TRUTHS if name in ELEMENTWISE or name == "erf"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_bounds_hold_where_errors_are_largest(level: str, name: str):
+    units = ELEMENTWISE[name][0] if name != "erf" else 3
+    known = [error.at for error in chain.from_iterable(TABLE[name].values())]
+    x = np.concatenate([np.array(known, np.float32), sample()])
+    with np.errstate(all="ignore"):
+        exact = TRUTHS[name](x.astype(np.float64))
+    inside = np.abs(exact) <= accuracy.LARGEST
+    x, exact = x[inside], exact[inside]
+    size = np.abs(x if name == "gelu" else exact)
+    assert (np.abs(native(name, level)(x) - exact) <= units * U * size + UNDERFLOW).all()
+
+
+@every_function
+@pytest.mark.skipif(not (runs_here("x86-64-v4") and runs_here("x86-64-v3")), reason="this machine lacks one of them")
+def test_wider_registers_give_the_same_bits(name: str):
+    narrow, wide = (native(name, level)(sample()).view(np.uint32) for level in ("x86-64-v3", "x86-64-v4"))
+    np.testing.assert_array_equal(narrow, wide)
+
+
+@pytest.mark.slow
+@every_function
+@pytest.mark.parametrize("level", LEVELS)
+def test_the_table_is_as_measured(level: str, name: str):
+    (found,) = largest(name, {level: native(name, level)}, inputs()).values()
+    assert tuple(parsed(shown(error)) for error in found) == TABLE[name][level]
