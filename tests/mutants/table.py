@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 CONVOLUTIONS = "tests/native/test_convolutions.py"
 WINOGRAD = "tests/native/test_winograd.py"
+FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
 TRANSPOSED = "tests/native/test_transposed.py"
 POOLS = "tests/native/test_pools.py"
 SCORES = "tests/native/test_scores.py"
@@ -103,10 +104,10 @@ KERNELS = _of(
     ("normalize.py", "words.add(total.value, e.choose_lanes(mask, value, \"zeroinitializer\"))",
      "words.add(total.value, value)", "lanes past a run's end count for its variance", PLACES),
     ("normalize.py", "e.mul_int(e.add_int(e.mul_int(group, a[\"channels\"]), c), 4)", "e.mul_int(c, 4)",
-     "every group has the first one's scale", SCORES),
+     "every group has the first one's scale", PLACES),
     ("normalize.py", "e.div_int(e.add_int(a[\"positions\"], e.lanes - 1), e.lanes)",
-     "e.div_int(a[\"positions\"], e.lanes)", "the last positions are left out", SCORES),
-    ("reduce.py", "fcmp ugt {e.vector} {value}", "fcmp uge {e.vector} {value}", "the last of equals is found", SCORES),
+     "e.div_int(a[\"positions\"], e.lanes)", "the last positions are left out", PLACES),
+    ("reduce.py", "fcmp ugt {e.vector} {value}", "fcmp uge {e.vector} {value}", "the last of equals is found", PLACES),
     ("resize.py", "e.load_int(a[\"column_offsets\"], e.add_int(start, t))", "e.load_int(a[\"column_offsets\"], start)",
      "all taps of a row are the first", PLACES),
     ("rim.py", "self._zero(e, below, e.mul_int(a[\"bottom\"], a[\"row\"]))", "pass", "nothing is zeroed below",
@@ -139,7 +140,7 @@ LOWERINGS = _of(
      CONVOLUTIONS),
     ("winograd.py", "(tile.row - top) * x.row_bytes", "tile.row * x.row_bytes", "tiles begin below their padding",
      WINOGRAD),
-    ("winograd.py", "np.repeat(table[-1:], together, 0)", "table[:0]", "a block past the last is fetched", WINOGRAD),
+    ("winograd.py", "np.repeat(table[-1:], together, 0)", "table[:0]", "a block past the last is fetched", FETCHES),
     ("winograd.py", "scratch=points * (data + products)", "scratch=points * data", "products have no memory", WINOGRAD),
     ("transposed.py", "down.start * row + across.start * y.pixel_bytes", "down.start * row",
      "phases add the first column's tensor", TRANSPOSED),
@@ -157,7 +158,7 @@ LOWERINGS = _of(
     ("move.py", "rows % op.n * op.n * part", "rows % op.n * part", "rows of a pixel's parts are columns", PLACES),
     ("move.py", "2 * (size - 1) - index", "2 * size - 1 - index", "a reflection repeats the edge", PLACES),
     ("move.py", "first += sizes[axis]", "first += 0", "all parts are joined at the beginning", PLACES),
-    ("norm.py", "\"size\": each * plane", "\"size\": plane", "a group is its first channel", SCORES),
+    ("norm.py", "\"size\": each * plane", "\"size\": plane", "a group is its first channel", PLACES),
     ("pool.py", "start = -(-pad[1] // stride[1])", "start = pad[1] // stride[1]",
      "a cut window counts as whole", POOLS),
     ("pool.py", "(kernel[1] - 1) * dilation[1] + 1", "kernel[1]", "dilated windows count as whole", POOLS),
