@@ -93,7 +93,17 @@ def shared(lanes: int) -> Graph:
     return net.graph
 
 
-FAMILIES = [plain, grouped, depthwise, literal, shared]
+def residual(lanes: int) -> Graph:
+    """An image, of few channels, to which its own convolution is added."""
+    net = Net()
+    for channels in (1, 3):
+        x = net.input(f"x{channels}", image(channels, 5, 6))
+        y = net.chain(x, stage("conv", channels=channels, kernel=3, pad=1))
+        net.output(net.chain(net.apply(stage("add"), y, x).output, stage("relu")))
+    return net.graph
+
+
+FAMILIES = [plain, grouped, depthwise, literal, shared, residual]
 
 
 @every_cpu
