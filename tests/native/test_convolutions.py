@@ -37,7 +37,7 @@ WINDOWS: list[tuple[dict[str, Any], tuple[int, int]]] = [
 def plain(lanes: int) -> Graph:
     """Each window with one pair of channel counts, and each pair with several windows."""
     counts = [(1, 1), (3, lanes), (lanes - 1, lanes + 1), (lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes + 1)]
-    counts += [(2 * lanes, 3 * lanes - 1), (2 * lanes + 1, 4 * lanes), (2, 5 * lanes)]
+    counts += [(2 * lanes, 3 * lanes - 1), (2 * lanes + 1, 4 * lanes), (2, 5 * lanes), (3, lanes // 2 + 1)]
     net = Net()
     for i, (window, size) in enumerate(WINDOWS * 2):
         channels, out = counts[i % len(counts)]
@@ -93,7 +93,17 @@ def shared(lanes: int) -> Graph:
     return net.graph
 
 
-FAMILIES = [plain, grouped, depthwise, literal, shared]
+def residual(lanes: int) -> Graph:
+    """An image, of few channels, to which its own convolution is added."""
+    net = Net()
+    for channels in (1, 3):
+        x = net.input(f"x{channels}", image(channels, 5, 6))
+        y = net.chain(x, stage("conv", channels=channels, kernel=3, pad=1))
+        net.output(net.chain(net.apply(stage("add"), y, x).output, stage("relu")))
+    return net.graph
+
+
+FAMILIES = [plain, grouped, depthwise, literal, shared, residual]
 
 
 @every_cpu

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 from builder import Net, features, image, stage
-from harness import every_cpu, hold
+from harness import compile_native, every_cpu, every_way, hold
 
 CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
     ((3, 4, 5), "transpose", {"order": [2, 3, 1]}),
@@ -55,6 +56,19 @@ def test_they_stay_within_the_bound(cpu: str) -> None:
         x = net.input(f"x_{number}", image(*shape) if len(shape) == 3 else features(*shape))  # type: ignore[arg-type]
         outputs += net.apply(stage(name, **attributes), x).outputs
     hold(net.output(*outputs), cpu, batch=2)
+
+
+def test_places_of_maxima_are_the_first_of_equals_and_nan_before_all() -> None:
+    net = Net()
+    x, row = net.input("x", image(3, 4, 5)), net.input("row", features(40))
+    net.output(*(net.chain(x, stage("argmax", axis=axis)) for axis in (1, 2, 3)), net.chain(row, stage("argmax")))
+    random = np.random.default_rng(7)
+    few = [-1.0, 0.0, 0.0, 2.0, 2.0, np.nan]
+    inputs = {value.name: random.choice(few, (3, *value.type.known)).astype(np.float32) for value in net.graph.inputs}
+    inputs["row"][0] = 2.0
+    wanted = [inputs["x"].argmax(axis) for axis in (1, 2, 3)] + [inputs["row"].argmax(1)]  # to NumPy NaN is the largest
+    for given, place in zip(every_way(compile_native(net.graph), inputs).values(), wanted, strict=True):
+        np.testing.assert_array_equal(given, place)
 
 
 @pytest.mark.parametrize("axis", [2, 3])

@@ -28,6 +28,7 @@ ONLY: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
     ("maxpool", {"kernel": 2, "stride": 1, "dilation": 2}, (5, 6)),
     ("maxpool", {"kernel": (3, 2), "stride": 2, "pad": (3, 4, 1, 0), "dilation": (2, 5)}, (6, 7)),
     ("maxpool", {"kernel": 2, "stride": 1, "pad": 4, "dilation": 5}, (3, 3)),  # windows that miss the image
+    ("maxpool", {"kernel": 3, "stride": 1, "pad": 3, "dilation": 3}, (4, 20)),
     ("avgpool", {"kernel": 3, "stride": 2, "pad": 1, "count_pad": True}, (7, 20)),
     ("avgpool", {"kernel": 3, "stride": 2, "pad": 1, "ceil": True, "count_pad": True}, (6, 8)),
     ("avgpool", {"kernel": 2, "stride": 3, "pad": (0, 1, 1, 0), "ceil": True, "count_pad": True}, (7, 9)),

@@ -61,8 +61,8 @@ def test_softmax_of_large_and_endless_numbers(cpu: str):
     x, y = net.input("x", features(21)), net.input("y", image(21, 1, 3))
     net.output(*(net.chain(value, stage(name)) for value in (x, y) for name in ("softmax", "log_softmax")))
     native = compile_native(net.graph, cpu)
-    rows = np.random.default_rng(5).standard_normal((3, 21)).astype(np.float32)
-    rows[0], rows[1, 3], rows[2, 20] = rows[0] * 300, -np.inf, np.nan
+    rows = np.random.default_rng(5).standard_normal((4, 21)).astype(np.float32)
+    rows[0], rows[1, 3], rows[2, 20], rows[3] = rows[0] * 300, -np.inf, np.nan, rows[3] - 300
     inputs = {"x": rows, "y": np.repeat(rows[:, :, None, None], 3, 3)}
     assert_right(every_way(native, inputs), truth(native, inputs))
 

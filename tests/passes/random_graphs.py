@@ -45,6 +45,7 @@ ONE = [
     stage("maxpool", kernel=2),
     stage("maxpool", kernel=3, stride=1, pad=1),
     stage("avgpool", kernel=1),
+    stage("avgpool", kernel=3, stride=1, pad=1),
     stage("global_avgpool"),
     stage("flatten"),
     stage("dense", units=8),
