@@ -51,6 +51,9 @@ def test_version_is_the_package_s():
         (["run", "{digits}", "x.png", "--labels", "gone.txt"], 1, "gone.txt: No such file"),
         (["compile", "{digits}", "--print-after", "magic"], 2, "there is no pass `magic`"),
         (["compile", "{digits}", "-o", "x"], 2, "-o needs --emit"),
+        (["verify", "{digits}", "gone.npz"], 1, "there is no file gone.npz"),
+        (["reduce", "{digits}", "-o", "x"], 2, "-o x is no .cnn file"),
+        (["reduce", "{digits}", "gone.npz"], 1, "there is no file gone.npz"),
     ],
 )
 def test_what_is_wrong_is_said(cnnc: Command, digits: str, edges: str, words: list[str], code: int, says: str):
