@@ -45,8 +45,8 @@ class Judge:
         layers = compare_nodes(optimise(graph), case.inputs, self.options) if wanted != OUTPUT else ()
         answer = _first(LAYER, layers)
         if answer.kind == RIGHT and wanted != LAYER:
-            how = {"target_cpu": self.options.cpu, "exact": self.options.exact, "threads": self.threads}
-            net = compile(network, weights=case.weights, **how)  # type: ignore[arg-type]
+            cpu, exact = self.options.cpu, self.options.exact
+            net = compile(network, weights=case.weights, target_cpu=cpu, exact=exact, threads=self.threads, cache=False)
             answer = _first(OUTPUT, compare_outputs(net, graph, case.inputs))
         return answer
 

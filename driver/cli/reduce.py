@@ -40,6 +40,8 @@ def command(subject: Subject, feed: Feed, seconds: float, output: Path) -> None:
 
     if output.suffix != ".cnn":
         raise click.UsageError(f"-o {output} is no .cnn file")
+    if subject.schedule is not None:
+        raise click.UsageError("--schedule decides for layers that change when a network is reduced")
     network, inputs = feed.read(subject)
     case = Case.of(bind(network, subject.weights_for(network)), inputs)
     judge = Judge(Options(cpu=subject.target_cpu, exact=subject.exact), subject.threads, str(output))

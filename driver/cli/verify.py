@@ -30,6 +30,8 @@ def command(trace: Trace, subject: Subject, feed: Feed, bisect: bool) -> None:
     from cnnc.compiler.pipeline import Options
     from cnnc.weights import bind
 
+    if bisect and subject.schedule is not None:
+        raise click.UsageError("--bisect decides itself what --schedule would")
     network, inputs = feed.read(subject)
     graph = bind(network, subject.weights_for(network))
     net = subject.compile(network, trace, cache=False)
