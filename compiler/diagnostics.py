@@ -59,7 +59,8 @@ class Span:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding: a stable code, one sentence, the place, what led there, and the way out."""
+    """One finding: a stable code (none for what no model is to blame for), one sentence, the place, what led there, and
+    the way out."""
 
     code: str
     message: str
@@ -74,7 +75,8 @@ class Diagnostic:
         """The finding as text, with the source line underlined."""
         paint = _paint if color else _plain
         shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
-        lines = [paint(f"{self.severity}[{self.code}]", shade) + paint(f": {self.message}", "1")]
+        head = f"{self.severity}[{self.code}]" if self.code else self.severity
+        lines = [paint(head, shade) + paint(f": {self.message}", "1")]
         gutter, bar = "", paint("|", "34;1")
         if self.span is not None:
             line, column = self.span.source.position(self.span.start)

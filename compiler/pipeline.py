@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ..runtime.abi import Artifact
 from .codegen.build import build
@@ -43,11 +43,20 @@ class Options:
 
 
 Stage: TypeAlias = "Graph | Schedule | Program | Artifact"
+Made = TypeVar("Made", Graph, Schedule, Program, Artifact)
 Callback: TypeAlias = Callable[[str, Stage, float], None]
 
 
 def ignore(name: str, stage: Stage, seconds: float) -> None:
     """The callback of a compilation that nobody watches."""
+
+
+def optimise(graph: Graph, disabled: Collection[str] = (), after: Callback = ignore) -> Graph:
+    """The graph after all passes but those named."""
+    for step in GRAPH_PASSES:
+        if step.name not in disabled:
+            graph = _timed(step.name, lambda step=step, graph=graph: step.run(graph), after)
+    return graph
 
 
 def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:
@@ -56,17 +65,16 @@ def compile_graph(graph: Graph, options: Options = Options(), after: Callback = 
     `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping
     and timing all hang there. Raises `TargetError` where there is no native code.
     """
-
-    def timed(name: str, make: Callable[[], Stage]) -> Stage:
-        start = time.perf_counter()
-        stage = make()
-        after(name, stage, time.perf_counter() - start)
-        return stage
-
     after("elaborate", graph, 0.0)
-    for step in GRAPH_PASSES:
-        if step.name not in options.disabled:
-            graph = timed(step.name, lambda step=step, graph=graph: step.run(graph))  # type: ignore[assignment]
-    schedule = timed("schedule", lambda: choose(graph, target(options.cpu), exact=options.exact, given=options.choices))
-    program = timed("program", lambda: plan(graph, schedule, LOWERINGS))  # type: ignore[arg-type]
-    return timed("build", lambda: build(program))  # type: ignore[arg-type, return-value]
+    graph = optimise(graph, options.disabled, after)
+    cpu = target(options.cpu)
+    schedule = _timed("schedule", lambda: choose(graph, cpu, exact=options.exact, given=options.choices), after)
+    program = _timed("program", lambda: plan(graph, schedule, LOWERINGS), after)
+    return _timed("build", lambda: build(program), after)
+
+
+def _timed(name: str, make: Callable[[], Made], after: Callback) -> Made:
+    start = time.perf_counter()
+    stage = make()
+    after(name, stage, time.perf_counter() - start)
+    return stage

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cnnc.compiler.diagnostics import Span
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, Stage, compile_graph
@@ -29,16 +30,38 @@ MARGIN = 16  # what other orders of summation and cheaper exponentials may lose 
 
 @dataclass(frozen=True)
 class Finding:
-    """One tensor: the error where it is largest against what is allowed there."""
+    """One tensor where it is worst: what made it (in native code by which algorithm) and both numbers at that place."""
 
     name: str
-    place: str
+    what: str
+    algorithm: str
+    span: Span | None
+    index: tuple[int, ...]
+    native: float
+    exact: float
     error: float
     allowed: float
 
     @property
     def good(self) -> bool:
         return self.error <= self.allowed
+
+    @property
+    def maker(self) -> str:
+        """`conv_2`, conv(64, 3) -> relu by winograd4"""
+        return f"`{self.name}`, {self.what}{f' by {self.algorithm}' if self.algorithm else ''}"
+
+    @property
+    def place(self) -> str:
+        return f"{self.what} at {self.span}" if self.span else self.what
+
+    @property
+    def numbers(self) -> tuple[str, str]:
+        """What is where the tensor is worst, and how bad that is."""
+        return (
+            f"at {list(self.index)}: native code gives {self.native:.9g}, the definition {self.exact:.9g}",
+            f"error {self.error:.2e}, allowed {self.allowed:.2e}",
+        )
 
 
 def measured(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Expected]:
@@ -58,9 +81,13 @@ def _measured(exact: Array, single: Array) -> Expected:
 
 def compare_outputs(net: Net, graph: Graph, inputs: Mapping[str, Array]) -> list[Finding]:
     """The outputs of a compiled network against those of its bound graph."""
-    given = net.run(inputs)
-    places = {name: _place(graph.producer(value)) for name, value in graph.outputs.items()}
-    return [_finding(name, places[name], truth, given[name]) for name, truth in measured(graph, inputs).items()]
+    return differences(graph, measured(graph, inputs), net.run(inputs))
+
+
+def differences(graph: Graph, truth: Mapping[str, Expected], given: Mapping[str, Array]) -> list[Finding]:
+    """A graph's outputs against what they should be."""
+    makers = {name: graph.producer(value) for name, value in graph.outputs.items()}
+    return [_finding(name, makers[name], "", wanted, given[name]) for name, wanted in truth.items()]
 
 
 def compare_nodes(graph: Graph, inputs: Mapping[str, Array], options: Options) -> Iterator[Finding]:
@@ -76,27 +103,29 @@ def compare_nodes(graph: Graph, inputs: Mapping[str, Array], options: Options) -
             schedules.append(stage)
 
     native = Executable(compile_graph(everything, as_it_is, after))
-    algorithms = schedules[0].algorithms(everything)
+    (schedule,) = schedules
+    algorithms = schedule.algorithms(everything)
     values = {**inputs, **_learned(graph), **native.run(inputs)}
     for node in nodes:
         operands = [received(values[value.name]) for value in graph.operands(node)]
         for value, truth in zip(node.outputs, expected_of(node, operands, graph.params, algorithms), strict=True):
-            yield _finding(value.name, _place(node), truth, values[value.name])
+            yield _finding(value.name, node, schedule.choices[node.name].algorithm, truth, values[value.name])
 
 
-def _finding(name: str, place: str, truth: Expected, given: Array) -> Finding:
-    error = truth.error(given)
+def _finding(name: str, node: Node, algorithm: str, truth: Expected, given: Array) -> Finding:
+    what, span, error = told(node), node.spans[0] if node.spans else None, truth.error(given)
     if error.size == 0:
-        return Finding(name, place, 0.0, 0.0)
-    worst = np.unravel_index(np.argmax(error - truth.bound), error.shape)
-    return Finding(name, place, float(error[worst]), float(truth.bound[worst]))
+        return Finding(name, what, algorithm, span, (), 0.0, 0.0, 0.0, 0.0)
+    outside = np.subtract(error, truth.bound, where=error > truth.bound, out=np.zeros(error.shape))
+    at = tuple(map(int, np.unravel_index(np.argmax(outside if outside.any() else error), error.shape)))
+    numbers = (float(array[at]) for array in (given, truth.exact, error, truth.bound))
+    return Finding(name, what, algorithm, span, at, *numbers)
 
 
-def _place(node: Node) -> str:
-    """What a node computes, and where the source says so."""
+def told(node: Node) -> str:
+    """What a node computes, in the language."""
     parts = node.body.nodes() if node.body else [node]
-    what = " -> ".join(str(part.op) for part in parts if part.op.name != "input")
-    return f"{what} at {node.spans[0]}" if node.spans else what
+    return " -> ".join(str(part.op) for part in parts if part.op.name != "input")
 
 
 def _learned(graph: Graph) -> dict[str, Array]:

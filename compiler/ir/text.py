@@ -35,7 +35,7 @@ def show(graph: Graph) -> str:
     return "\n".join([*regions, _braces("model", graph)])
 
 
-def _line(graph: Graph, node: Node) -> str:
+def line(graph: Graph, node: Node) -> str:
     """One node as its line of the text."""
     if isinstance(node.op, Input):
         return f"input {_typed(node)}"
@@ -53,12 +53,12 @@ def prefix_of(node: Node) -> str:
 
 
 def _braces(keyword: Literal["block", "model"], graph: Graph) -> str:
-    return "\n".join([f"{keyword} {graph.name} {{", *(f"  {line}" for line in _lines(graph)), "}\n"])
+    return "\n".join([f"{keyword} {graph.name} {{", *(f"  {text}" for text in _lines(graph)), "}\n"])
 
 
 def _lines(graph: Graph) -> Iterator[str]:
     for node in graph.nodes():
-        yield _line(graph, node)
+        yield line(graph, node)
     for name, value in graph.outputs.items():
         yield f"output {name}" if name == value.name else f"output {name} = {value.name}"
 

@@ -10,7 +10,7 @@ import click
 from cnnc import __version__
 from cnnc.cli.failure import Trace, report
 
-VERBS = ("check", "fmt", "explain", "run", "summary", "compile", "bench", "verify", "cache")
+VERBS = ("check", "fmt", "explain", "run", "summary", "compile", "bench", "verify", "reduce", "cache")
 
 
 class Cli(click.Group):

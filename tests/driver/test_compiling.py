@@ -125,6 +125,6 @@ def test_verify_names_the_first_layer_that_differs(cnnc: Command, digits: str, m
     result = cnnc("verify", digits)
     assert result.exit_code == 1
     assert "probs  DIFFERS" in result.stdout
-    assert "the first layer that differs by itself:\nrelu_2  DIFFERS" in result.stdout
-    assert "conv(64, 3) -> relu at" in result.stdout
-    assert "digits.cnn:7" in result.stdout
+    assert "the first layer that differs by itself is `relu_2`, conv(64, 3) -> relu by " in result.stdout
+    assert "digits.cnn:7:8\n" in result.stdout
+    assert "7 |     -> conv(64, 3) as conv2 -> relu -> maxpool(2)" in result.stdout

@@ -51,6 +51,11 @@ def test_version_is_the_package_s():
         (["run", "{digits}", "x.png", "--labels", "gone.txt"], 1, "gone.txt: No such file"),
         (["compile", "{digits}", "--print-after", "magic"], 2, "there is no pass `magic`"),
         (["compile", "{digits}", "-o", "x"], 2, "-o needs --emit"),
+        (["verify", "{digits}", "gone.npz"], 1, "there is no file gone.npz"),
+        (["verify", "{digits}", "--bisect", "--schedule", "x"], 2, "--bisect decides itself what --schedule would"),
+        (["reduce", "{digits}", "--schedule", "x"], 2, "--schedule decides for layers that change"),
+        (["reduce", "{digits}", "-o", "x"], 2, "-o x is no .cnn file"),
+        (["reduce", "{digits}", "gone.npz"], 1, "there is no file gone.npz"),
     ],
 )
 def test_what_is_wrong_is_said(cnnc: Command, digits: str, edges: str, words: list[str], code: int, says: str):
