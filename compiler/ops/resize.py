@@ -75,8 +75,8 @@ class Resize(Operator):
     `bilinear` weighs the 2 pixels around the place by their distance, `bicubic` the 4 around it by Keys' kernel with
     a = -0.75 (Keys 1981); pixels past the border repeat it. `nearest` takes the pixel nearest the place, of two
     equally near the later; with `asymmetric` it takes the pixel at or before it. No mode averages where it
-    shrinks. A pixel of weight 0 does not count; in PyTorch one that is infinite or NaN makes NaN of the output. These are
-    otherwise PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
+    shrinks. A pixel of weight 0 does not count; in PyTorch one that is infinite or NaN makes NaN of the output. These
+    are otherwise PyTorch's `interpolate`: half_pixel is align_corners=False (for nearest: "nearest-exact"),
     asymmetric nearest is its "nearest".
     """
 
