@@ -151,6 +151,7 @@ def _no_tensor(value: Any, s: ast.Output, scope: Scope) -> Failure:
 def _share(s: ast.Share, scope: Scope) -> Share:
     stage = as_stage(evaluate(s.value, scope), s.value, scope)
     try:
+        scope.run.count()
         return Share(s.name.text, stage, scope.home, scope.span(s.value))
     except Refusal as refusal:
         raise scope.failure(refusal, s.name) from None
@@ -165,6 +166,7 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
     if s.stored is not None:
         raise scope.fail("E0109", "`as` names the weights of stages; a `param` has its own name", s.stored)
     try:
+        place.run.count()
         path = place.take(name)
         op = Parameter(ints(shape), float(start))
         (spec,) = op.params().values()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from ..diagnostics import Span
+from ..ir.kinds import cut
 from ..ir.operator import Operator
 from ..ir.types import Type
 from .nested import Group
 from .report import SomeTensor
 
-SHOWN = 8  # steps of a trail that a message shows
+SHOWN, LETTERS = 8, 200  # steps of a trail that a message shows, and how much of each
 
 
 @dataclass(eq=False)
@@ -69,18 +71,19 @@ class Trail:
         steps.reverse()
         steps = [step for step in steps if not step.plain] or steps
         gap = ["…"] if len(steps) > SHOWN else []
-        return " -> ".join([f"{root.step} {root.type}", *gap, *(str(step.step) for step in steps[-SHOWN:])])
+        return " -> ".join(
+            [f"{root.step} {root.type}", *gap, *(cut(str(step.step), LETTERS) for step in steps[-SHOWN:])]
+        )
 
     def with_shapes(self) -> str:
         """The same, with the shape after each step that changed it."""
         *steps, root = self._steps()
         steps.reverse()
-        shown, type = [f"{root.step} {root.type}"], root.type
-        for step in steps:
-            shown.append(f"{step.step} {step.type}" if step.type != type else str(step.step))
-            type = step.type
-        gap = ["…"] if len(shown) > SHOWN else []
-        return " -> ".join([*gap, *shown[-SHOWN:]])
+        shown = [f"{root.step} {root.type}"] if len(steps) < SHOWN else ["…"]
+        for before, step in [*pairwise([root, *steps])][-SHOWN:]:
+            text = cut(str(step.step), LETTERS)
+            shown.append(f"{text} {step.type}" if step.type != before.type else text)
+        return " -> ".join(shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ BEARABLE = 60
 def shortened(value: Any, most: int = BEARABLE) -> str:
     """A value as text of bearable length. What shares its parts may be too long to be ever written in full."""
     text = ""
-    for piece in _pieces(value):
+    for piece in _pieces(value, most):
         text += piece
         if len(text) > most:
             break
@@ -58,14 +58,16 @@ def cut(text: str, most: int = BEARABLE) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}…"
 
 
-def _pieces(value: Any) -> Iterator[str]:
+def _pieces(value: Any, most: int) -> Iterator[str]:
     if isinstance(value, tuple | list):
         yield "(" if isinstance(value, tuple) else "["
         for k, part in enumerate(value):
             if k:
                 yield ", "
-            yield from _pieces(part)
+            yield from _pieces(part, most)
         yield ")" if isinstance(value, tuple) else "]"
+    elif isinstance(value, str):
+        yield show(value[: most + 1])
     elif hasattr(value, "pieces"):
         yield from value.pieces()
     else:
@@ -153,19 +155,27 @@ def _reals(value: Any) -> tuple[float, ...] | float:
 def _nested(value: Any) -> Any:
     """Nested lists of numbers as nested tuples, all of one shape."""
 
-    def freeze(part: Any) -> Any:
+    known: dict[int, tuple[Any, tuple[int, ...]]] = {}  # lists may share their parts, many times over
+
+    def freeze(part: Any) -> tuple[Any, tuple[int, ...]]:
+        """A part and its shape."""
         if _is_real(part):
-            return float(part)
+            return float(part), ()
+        if id(part) not in known:
+            known[id(part)] = freeze_list(part)
+        return known[id(part)]
+
+    def freeze_list(part: Any) -> tuple[Any, tuple[int, ...]]:
         if not isinstance(part, list | tuple) or not part:
             raise _refuse("nested lists of numbers", part)
-        frozen = tuple(map(freeze, part))
-        if len({nested_shape(f) for f in frozen}) > 1:
+        values, shapes = zip(*map(freeze, part), strict=True)
+        if len({*shapes}) > 1:
             raise Refusal("E0306", "the rows of a literal weight differ in length")
-        return frozen
+        return values, (len(values), *shapes[0])
 
-    frozen = None if value is None else freeze(value)
-    if (axes := len(nested_shape(frozen))) > AXES:
-        raise Refusal("E0306", f"lists in lists make {axes} axes; {AXES} is the limit")
+    frozen, shape = (None, ()) if value is None else freeze(value)
+    if len(shape) > AXES:
+        raise Refusal("E0306", f"lists in lists make {len(shape)} axes; {AXES} is the limit")
     return frozen
 
 

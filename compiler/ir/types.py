@@ -8,10 +8,10 @@ no answer yet raises `Undecided`; when a model is compiled every letter but the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import gcd, inf
 from typing import Literal, TypeAlias, get_args
 
@@ -22,7 +22,7 @@ DTYPES: tuple[DType, ...] = get_args(DType)
 BATCH = "N"
 AXES = 32  # of a tensor: what NumPy has room for
 MOST = 2**63 - 1  # in a size's numbers
-TERMS, NESTED = 64, 32  # in a size, and floors inside one another
+ATOMS = 100  # in a size
 
 
 class Undecided(Exception):
@@ -66,10 +66,10 @@ class Floor:
     inner: Dim
     by: int
 
-    @property
-    def depth(self) -> int:
-        """How many floors are inside one another."""
-        return 1 + max((atom.depth for atom, _ in self.inner.terms if isinstance(atom, Floor)), default=0)
+    atoms: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "atoms", 1 + _atoms(self.inner.terms))
 
     def __str__(self) -> str:
         inner = str(self.inner)
@@ -256,8 +256,8 @@ def _linear(terms: tuple[tuple[Atom, int], ...], constant: int) -> Size:
     if not all(-MOST <= k <= MOST for k in (*total.values(), constant)):
         raise Refusal("E0314", "a size with free letters does not fit a whole number of 64 bits")
     kept = sorted(((a, k) for a, k in total.items() if k), key=lambda t: (isinstance(t[0], Floor), str(t[0])))
-    if len(kept) > TERMS:
-        raise Refusal("E0314", f"a size of more than {TERMS} terms with free letters")
+    if _atoms(kept) > ATOMS:
+        raise Refusal("E0314", f"a size of more than {ATOMS} letters and floors")
     return Dim(tuple(kept), constant) if kept else constant
 
 
@@ -270,10 +270,12 @@ def _floor(form: Dim, by: int) -> Size:
     if len(form.terms) == 1 and form.terms[0][1] == 1 and isinstance(form.terms[0][0], Floor):
         inner = form.terms[0][0]  # floor((floor(x/a) + c) / b) = floor((x + a*c) / (a*b))
         return (inner.inner + inner.by * form.constant) // (inner.by * by)
-    floor = Floor(form, by)
-    if floor.depth > NESTED:
-        raise Refusal("E0314", f"a size with free letters is rounded down more than {NESTED} times over")
-    return Dim(((floor, 1),))
+    return Dim(((Floor(form, by), 1),))
+
+
+def _atoms(terms: Iterable[tuple[Atom, int]]) -> int:
+    """How many letters and floors are in terms, those inside of floors counted as often as they are written."""
+    return sum(atom.atoms if isinstance(atom, Floor) else 1 for atom, _ in terms)
 
 
 def _range(size: Size) -> tuple[float, float]:

@@ -181,7 +181,6 @@ SHARED = {
     "repeat split": model("repeat(19_990, split(3) -> concat)"),
     "repeat wide split": model("repeat(19_990, split(60000) -> concat)", shape="60000"),
     "repeat of letters": model("repeat(19_990, maxpool(3, stride=2, pad=1))", shape="3, H, W"),
-    "letters grow": model("repeat(20_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
     "letters multiply": model("repeat(19_990, conv(3, 2, pad=1))", shape="3, H, W"),
     "repeat 10**9": model("repeat(10**9, relu)"),
     "repeat repeats": model("repeat(10**9, repeat(10**9, relu))"),
@@ -234,7 +233,7 @@ SHARED = {
     "a deep doubled list": model("conv(1, 1, weight=a999)", chain("[1]", "[@]", 999)),
     "the same weights often": model(
         "repeat(9000, conv(3, a, weight=w))",
-        "const w=[" + "[" + "1," * 90 + "]," * 90 + "]\nconst a = 90",
+        "const w=[" + ("[" + "1," * 90 + "],") * 90 + "]\nconst a = 90",
         shape="3,9000,9000",
     ),
     "fans": model("[" + "relu," * 19_000 + "] -> add"),
@@ -249,6 +248,7 @@ SHARED = {
     + ")->b}",
 }
 HUGE = {
+    "letters grow": model("repeat(20_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
     "doubling tuples": "model M { input x: f32[N, 3] t0 = (x, x)\n"
     + "".join(f"t{k} = (t{k - 1}, t{k - 1})\n" for k in range(1, 80))
     + "output y = t79 -> add }",
