@@ -359,6 +359,10 @@ class _Walk:
         """Close a brace: the innermost or, where their numbers differ, the one whose line is indented as this."""
         page = self.page
         self._finish(i)
+        if not self.open:  # only brackets were, and belonged to the statement that ended here
+            self.surplus -= 1
+            self._wrong(i, "`}` closes nothing", code="E0102")
+            return
         if self.surplus:
             levels = (k for k in self._braces() if page.indent(self.open[k][0]) == page.indent(i))
             level, top = next(levels, None), len(self.open) - 1

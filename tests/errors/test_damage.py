@@ -24,6 +24,11 @@ def damaged(rng: random.Random) -> str:
     return "".join(words)
 
 
+def test_a_brace_after_brackets_outside_of_all_braces():
+    """Found by fuzzing."""
+    assert [finding.code for finding in check_text("train { } ( } {")]
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_damage_ends_in_findings(seed: int):
     rng = random.Random(seed)

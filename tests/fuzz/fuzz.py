@@ -21,7 +21,7 @@ from pathlib import Path
 
 import atheris  # pyright: ignore[reportMissingImports]
 
-with atheris.instrument_imports(include=["cnnc"]):
+with atheris.instrument_imports(include=["cnnc"]):  # pyright: ignore[reportAttributeAccessIssue]
     import cnnc
     from cnnc.compiler import ops  # noqa: F401  fills the registry
     from cnnc.compiler.diagnostics import Source

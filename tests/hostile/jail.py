@@ -75,8 +75,9 @@ def _serve(call: list[str], folder: str) -> NoReturn:
     """Do what is asked for, and end the process."""
     os.chdir(folder)
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (here + MEGABYTES * 1_000_000,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS,) * 2)
+    most = here + MEGABYTES * 1_000_000
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     signal.alarm(ALARM)
     try:
         code = _call(*call)
