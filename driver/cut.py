@@ -29,7 +29,7 @@ def parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def nodes(case: Case) -> Iterator[Case]:
     """Some of the nodes: what they read from others becomes an input, with the numbers that it has."""
-    computed = [node for node in case.graph.nodes() if not isinstance(node.op, Input) and _has_batch(node)]
+    computed = [node for node in case.graph.nodes() if not isinstance(node.op, Input) and has_batch(node)]
     for part in parts(computed):
         yield from _alone(case, {node.name for node in part})
 
@@ -58,14 +58,14 @@ def images(case: Case) -> Iterator[Case]:
         yield Case(case.graph, {name: array[list(rows)] for name, array in case.inputs.items()})
 
 
-def _has_batch(node: Node) -> bool:
+def has_batch(node: Node) -> bool:
     """False for parameters and what is made of them alone, which goes wherever it is read."""
     return isinstance(node.output.type.batch, Dim)
 
 
 def _alone(case: Case, kept: Collection[str]) -> Iterator[Case]:
     graph, made = case.graph, Graph(case.graph.name)
-    stays = {node.name for node in graph.nodes() if node.name in kept or not _has_batch(node)}
+    stays = {node.name for node in graph.nodes() if node.name in kept or not has_batch(node)}
     read = {value for node in graph.nodes() if node.name in kept for value in graph.operands(node)}
     for node in graph.nodes():
         for value in node.outputs if node.name not in stays else ():

@@ -96,8 +96,10 @@ def _simpler(spec: Attr, value: Any) -> Iterator[Any]:
     elif isinstance(value, tuple) and all(isinstance(n, int) for n in value):
         tried = [tuple(min(n, low) for n in value) for low in (0, 1)] + [tuple(n - n // 2 for n in value if n > 0)]
         tried += [(*value[:at], n, *value[at + 1 :]) for at, own in enumerate(value) if own > 1 for n in _less(own)]
+    elif spec.required or isinstance(spec.default, Derived) or (spec.default is None and isinstance(value, float)):
+        tried = []  # the number of an `x + 1` among them, which is an operand
     else:
-        tried = [] if spec.required or isinstance(spec.default, Derived) else [spec.default]
+        tried = [spec.default]
     for other in tried:
         if other != value:
             try:
@@ -116,10 +118,14 @@ def _changed(case: Case, changes: Mapping[str, Change]) -> Iterator[Case]:
 
 
 def _rebuilt(graph: Graph, changes: Mapping[str, Change]) -> Graph:
-    """The graph with other operators and inputs, all types inferred anew; raises `Refusal` where they do not fit."""
+    """The graph with other operators and inputs, all types inferred anew; raises `Refusal` where they do not fit. Nodes
+    that share weights are one stage of the text, and change together."""
     made, values = Graph(graph.name), dict[str, Value]()
+    stages = {node.name: tuple(node.weights.values()) or node.name for node in graph.nodes()}
+    changed = {stages[name]: op for name, (op, _) in changes.items()}
     for node in graph.nodes():
-        op, type = changes.get(node.name, (node.op, node.output.type))
+        op = changed.get(stages[node.name], node.op)
+        _, type = changes.get(node.name, (op, node.output.type))
         operands = [values[value.name] for value in graph.operands(node)]
         types = [value.type for value in operands]
         inferred = type if isinstance(op, Input) else op.infer(*types)
@@ -133,7 +139,7 @@ def _rebuilt(graph: Graph, changes: Mapping[str, Change]) -> Graph:
             continue
         weights = {role: node.weights[role] for role in op.params(*types)}
         for role, spec in op.params(*types).items():
-            param = _param(graph.params[weights[role]], ints(spec.shape), spec.data)
+            param = _param(graph.params[weights[role]], ints(spec.shape), spec.data() if spec.data else None)
             if made.params.setdefault(weights[role], param) != param:
                 raise Refusal("E0320", f"`{weights[role]}` is shared, but would be of two shapes")
         made.add(replace(node, op=op, outputs=own, weights=weights), operands)
