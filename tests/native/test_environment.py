@@ -46,6 +46,7 @@ class Control:
     def __init__(self):
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
+        llvm.initialize_native_asmparser()
         machine = llvm.Target.from_default_triple().create_target_machine(reloc="pic", codemodel="small")
         self._code = Code(machine.emit_object(llvm.parse_assembly(TEXT)))
         self._word = ctypes.c_uint32()
