@@ -100,7 +100,10 @@ def test_ctrl_c_says_so_and_ends_with_130(digits: str):
     started = subprocess.Popen(
         [*CNNC, "bench", digits, "--seconds", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(2)
+    while "llvmlite" not in Path(f"/proc/{started.pid}/maps").read_text():  # it has begun to compile, however slowly
+        assert started.poll() is None
+        time.sleep(0.1)
+    time.sleep(0.5)
     started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=20)
     assert (started.returncode, out, err.strip()) == (130, "", "interrupted")
