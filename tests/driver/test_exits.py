@@ -106,7 +106,9 @@ def test_ctrl_c_says_so_and_ends_with_130(digits: str):
     time.sleep(0.5)
     started.send_signal(signal.SIGINT)
     out, err = started.communicate(timeout=20)
-    assert (started.returncode, out, err.strip()) == (130, "", "interrupted")
+    assert (out, err.strip()) == ("", "interrupted")
+    # Where Python was amid an `exec`, as dataclasses have, it ends by the signal itself, which shells call 130 as well.
+    assert started.returncode in (130, -signal.SIGINT)
 
 
 def test_a_closed_pipe_is_no_reason_to_complain(digits: str):
