@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import llvmlite.binding as llvm
+import numpy as np
 
 import cnnc.compiler
 import cnnc.runtime
@@ -25,7 +26,7 @@ def key_of(graph: Graph, options: Options) -> str:
     for name, param in graph.params.items():
         assert param.data is not None, "the graph's weights are bound"
         digest.update(f"{name} {param.data.dtype} {param.data.shape}".encode())
-        digest.update(param.data if param.data.flags.c_contiguous else param.data.tobytes())
+        digest.update(np.ascontiguousarray(param.data).data)
     return digest.hexdigest()
 
 

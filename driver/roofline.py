@@ -19,7 +19,7 @@ def plot(profile: Profile, title: str, path: Path) -> None:
     if path.suffix not in FORMATS:
         raise CnncError(f"{path} is no name for a picture", code="E0619", help=f"it ends in {', '.join(FORMATS)}")
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports]  an extra
     except ImportError:
         raise CnncError("a plot needs matplotlib", code="E0619", help="pip install 'cnnc[plot]'") from None
     layers = [layer for layer in profile.layers if layer.work and layer.bytes]
