@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -67,9 +67,12 @@ def _findings(files: Iterable[str], sizes: dict[str, int]) -> Iterator[Diagnosti
             yield from check(file, sizes=sizes)
 
 
+PLACE: tuple[str, ...] = ("file", "line", "column", "end_line", "end_column")
+
+
 def to_json(finding: Diagnostic) -> str:
     """One line; lines and columns count from 1, the end is the first character that is not meant."""
-    place: dict[str, object] = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
+    place: dict[str, Any] = dict.fromkeys(PLACE)
     place["file"] = finding.file or None
     if finding.span is not None:
         source = finding.span.source

@@ -70,9 +70,10 @@ def test_nothing_is_called():
     assert not re.search(r"\tfn?m(?:add|sub)\t", assembly)  # and no multiply-add is of single numbers
 
 
-def test_the_runner_reads_a_clock_and_its_pace():
+def test_the_runner_reads_a_clock_and_its_pace_and_how_numbers_are_rounded():
     assembly = assembly_of(runner_ir("aarch64"), LEVEL)
-    assert {counter.lower() for counter in re.findall(r"\tmrs\tx\d+, (\w+)", assembly)} == {"cntvct_el0", "cntfrq_el0"}
+    read = {register.lower() for register in re.findall(r"\tmrs\tx\d+, (\w+)", assembly)}
+    assert read == {"cntvct_el0", "cntfrq_el0", "fpcr"}
     assert {name for name in CALL.findall(assembly) if f"\n{name}:" not in assembly} == {"syscall"}
 
 
