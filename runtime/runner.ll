@@ -135,7 +135,10 @@ entry:
 locate:                                 ; which tile a position is in, and how many images that has
   %p = phi i64 [ %position, %entry ], [ %passed, %skip ], [ %at.next, %next ]
   %over = icmp sge i64 %p, %end
-  br i1 %over, label %leave, label %in.tile
+  br i1 %over, label %nothing.left, label %in.tile
+nothing.left:                           ; perhaps no step was run: without a barrier, who is slow would miss the job
+  call void @barrier(ptr %team, i64 %threads)
+  br label %leave
 in.tile:
   %tile = udiv i64 %p, %length
   %tile.start = mul i64 %tile, %length
@@ -241,7 +244,7 @@ next.step:
 next:
   br label %locate
 leave:
-  %reached = phi i64 [ %p, %locate ], [ %at.next, %meet ]
+  %reached = phi i64 [ %p, %nothing.left ], [ %at.next, %meet ]
   call void @restore(i64 %arithmetic)
   ret i64 %reached
 }

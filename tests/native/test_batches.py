@@ -1,13 +1,18 @@
 """Batches: dense layers take several images at a time, and no image notices."""
 
+import os
+
 import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
+from child import in_child
 from harness import assert_right, compile_native, every_cpu, every_way, images_for, run, truth
 
 from cnnc.compiler.codegen.segments import TILE, batching
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.target import target
+from cnnc.runtime.executable import Executable
+from cnnc.runtime.threads import team
 
 
 def heads(lanes: int) -> Graph:
@@ -79,3 +84,28 @@ def test_networks_without_dense_layers_have_one_segment():
     native = compile_native(with_random_weights(net.graph))
     assert native.artifact.manifest.batch_tile == 1
     assert [segment.steps for segment in native.artifact.manifest.segments] == [len(native.program.steps)]
+
+
+def test_a_call_that_stops_before_images_that_are_missing_loses_no_worker():
+    """A call goes on where a slice of it stopped. Where only places of missing images are left, no step makes threads
+    meet; they must all have seen it before another network has them."""
+    natives = []
+    for units in ((300,), (200, 500)):
+        net = Net()
+        layers = [stage("dense", units=n) for n in units]
+        net.output(net.chain(net.input("x", features(40)), *layers, stage("softmax")))
+        natives.append(compile_native(with_random_weights(net.graph)))
+    assert all(n.artifact.manifest.batch_tile > 1 and n.artifact.manifest.segments[-1].each for n in natives)
+
+    def work(_: object) -> int:
+        right, given = ([Executable(n.artifact, threads) for n in natives] for threads in (1, 4))
+        for worker in team(4)._workers:
+            os.setpriority(os.PRIO_PROCESS, worker.native_id or 0, 19)  # so that they come late
+        wrong = 0
+        for k in range(300):
+            x, executable = images_for(natives[0].graph, seed=k)["x"], given[k % 2]
+            wrong += bool((executable(x)[0] != right[k % 2](x)[0]).any())
+            executable._run(executable._tile_length - 1, executable._tile_length, 1)
+        return wrong
+
+    assert in_child(work) == 0
