@@ -46,9 +46,8 @@ def compile(
     all that the process may use, or one where the network is too small to gain; the answers are the same bits. `exact`
     leaves out algorithms that trade accuracy for speed; `schedule` decides otherwise for some layers: a file in the
     form that `cnnc compile --emit schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable`
-    leaves out passes by name, and
-    `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what was compiled before is taken
-    from the user's cache, and nothing is made that could be seen.
+    leaves out passes by name, and `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what
+    was compiled before is taken from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
     count = _fitting(network) if threads is None else checked(threads)

@@ -52,13 +52,27 @@ class Executable:
         return self._constants.nbytes
 
     def _link(self) -> None:
-        """Turn the manifest's words into numbers, and remember which ones change from image to image and how."""
+        """Lay out the tables that the runner reads (`runner.ll`)."""
+        self._arrays = (ctypes.c_int64 * (len(self.inputs) + len(self.outputs)))()
+        steps, bindings = self._steps()
+        segments = self._segments()
+        self._tile = self.manifest.batch_tile
+        self._kept = steps, segments, bindings
+        places = [array.ctypes.data for array in self._kept]
+        scratch, pitch = self._scratch.ctypes.data, self.manifest.scratch_bytes_per_thread
+        numbers = [*places[:2], self._tile, self._tile_length, places[2], len(bindings), scratch, pitch]
+        self._table = np.array(numbers, np.int64)
+        self._job = Job(self._table.ctypes.data, 0, 0, 0, self.threads, 0)
+        self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
+        self._made = [(port.shape, DTYPES[port.dtype]) for port in self.outputs]
+
+    def _steps(self) -> tuple[Array, Array]:
+        """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""
         steps, tile = self.manifest.steps, self.manifest.batch_tile
         self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
-        self._arrays = (ctypes.c_int64 * (len(self.inputs) + len(self.outputs)))()
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
         table = np.zeros((len(steps), STEP_WORDS), np.int64)
         changing: list[tuple[int, int, int, int, int]] = []
-        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
         words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
         for number, step in enumerate(steps):
             table[number] = self._code.address(step.kernel), words + 8 * at
@@ -74,24 +88,17 @@ class Executable:
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1
-        bindings = np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
-        segments, self._starts, first = [], list[int](), 0
-        self._tile_length = 0
+        return table, np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
+
+    def _segments(self) -> Array:
+        """The segments; also the positions of the first image's steps, and how many positions a tile has."""
+        rows, self._starts, self._tile_length, first = [], list[int](), 0, 0
         for segment in self.manifest.segments:
             self._starts += range(self._tile_length, self._tile_length + segment.steps)
-            self._tile_length += segment.steps * (tile if segment.each else 1)
-            segments.append((first, segment.steps, segment.each))
+            self._tile_length += segment.steps * (self.manifest.batch_tile if segment.each else 1)
+            rows.append((first, segment.steps, segment.each))
             first += segment.steps
-        runs = np.array(segments, np.int64).reshape(-1, SEGMENT_WORDS)
-        scratch, pitch = self._scratch.ctypes.data, self.manifest.scratch_bytes_per_thread
-        places = [array.ctypes.data for array in (table, runs, bindings)]
-        numbers = [*places[:2], tile, self._tile_length, places[2], len(bindings), scratch, pitch]
-        self._table = np.array(numbers, np.int64)
-        self._kept = table, runs, bindings
-        self._job = Job(self._table.ctypes.data, 0, 0, 0, self.threads, 0)
-        self._tile = tile
-        self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
-        self._made = [(port.shape, DTYPES[port.dtype]) for port in self.outputs]
+        return np.array(rows, np.int64).reshape(-1, SEGMENT_WORDS)
 
     def _base(self, word: Word) -> int:
         if word.kind == "arena":

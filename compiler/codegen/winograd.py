@@ -20,8 +20,7 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 from ..ir.operator import Array
-
-TAPS = 3
+from ..schedule.tiles import TAPS
 
 
 class Words(Protocol):

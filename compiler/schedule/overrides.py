@@ -71,6 +71,9 @@ def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> s
         return "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"
     if not 1 <= given.pixels <= columns:
         return f"a tile can have 1 to {columns} pixels"
+    chunks = -(-columns // given.pixels)
+    if given.algorithm in WINOGRAD and not 1 <= given.block <= chunks:
+        return f"a block can have 1 to {chunks} tiles"
     if given.vectors < 1 or vectors % given.vectors:
         return f"{given.vectors} does not divide its {vectors} vectors of channels"
     needed = given.pixels * given.vectors + given.vectors + 1

@@ -222,7 +222,7 @@ RUNTIME = _of(
     ("executable.py", "tile * port.bytes, port.bytes, 0", "port.bytes, port.bytes, 0",
      "tiles of the caller's images overlap", BATCHES),
     ("executable.py", "-(-images // self._tile)", "images // self._tile", "the last tile is left out", BATCHES),
-    ("executable.py", "(tile if segment.each else 1)", "1", "a segment runs for the first image", BATCHES),
+    ("executable.py", "(self.manifest.batch_tile if segment.each else 1)", "1", "a segment runs for the first image", BATCHES),
     ("executable.py", "len(self.inputs) + word.port", "len(self.inputs)", "every output is the first", ENDS),
     ("executable.py", "aligned(threads * manifest", "aligned(manifest", "threads share too little memory", THREADS),
     ("runner.ll", "mul i64 %image, %image.pitch", "mul i64 0, %image.pitch", "images of a tile are one", BATCHES),

@@ -68,6 +68,7 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("relu_1  direct 40x1", "a tile can have 1 to 11 pixels"),
         ("relu_1  direct 3x1 merged", "rows are not merged here"),
         ("relu_1  direct 3x1 block 2", "only Winograd's algorithm has blocks"),
+        ("relu_1  winograd4 4x1 block 9", "a block can have 1 to 3 tiles"),
         ("conv_1_3  winograd4 1x1", "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"),
         ("dense_1  dense 30x5", "needs 156 registers of 32"),
         ("global_avgpool_1  pool 2x2", "there is nothing to choose"),

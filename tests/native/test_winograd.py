@@ -122,7 +122,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
         each = -(-channels // conv.op.groups // lanes)  # type: ignore[attr-defined]
         vectors = [v for v in (1, 2, 4) if each % v == 0][-1 if (i + k) % 2 else 0]
         pixels = min(count, (1, 3, 2 if vectors == 4 else 4, 7 if vectors == 1 else 6)[(i + k) % 4])
-        choices[conv.name] = Choice(algorithm, pixels, vectors, block=1 + (i + k) % 3)
+        choices[conv.name] = Choice(algorithm, pixels, vectors, block=min(1 + (i + k) % 3, -(-count // pixels)))
     return choices
 
 
