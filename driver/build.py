@@ -43,20 +43,20 @@ def compile(
 
     `weights` is a file (.safetensors, .npz) or a mapping from parameter to array; by default the file beside the model
     with its stem. `capture` names tensors that become outputs too. `threads` is how many cores a call uses: by default
-    all that the process may use, or one where the network is too small to gain; the answers are the same bits. `exact`
+    all that the process may use, or one for images too small and few to gain; the answers are the same bits. `exact`
     leaves out algorithms that trade accuracy for speed; `schedule` decides otherwise for some layers: a file in the
     form that `cnnc compile --emit schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable`
     leaves out passes by name, and `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what
     was compiled before is taken from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
-    count = _fitting(network) if threads is None else checked(threads)
+    count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
     options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
     graph = bind(network, weights)
     require_here(target_cpu)
     store = user_store() if cache else None
     artifact = _compiled(graph, options, after, store) if store else compile_graph(graph, options, after)
-    return Net(network.name, Executable(artifact, count))
+    return Net(network.name, Executable(artifact, count, grain))
 
 
 def interpret(
@@ -96,10 +96,10 @@ def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice
         raise TargetError(f"cannot read the schedule {schedule}: {reason}", code="E0506") from None
 
 
-def _fitting(network: Network) -> int:
-    """The threads for a network: all there are, unless waking them takes longer than what they would do."""
+def _grain(network: Network) -> int:
+    """The images from which several threads gain more than waking them costs."""
     cost = network.summary()
-    return available() if cost.macs + cost.memory > SMALL else 1
+    return 1 + SMALL // max(cost.macs + cost.memory, 1)
 
 
 def _network(model: str | Path | Network, settings: Mapping[str, object], sizes: Mapping[str, int]) -> Network:

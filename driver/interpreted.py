@@ -23,6 +23,9 @@ class Interpreted:
 
     threads = 1  # NumPy's own are not ours to count
 
+    def threads_for(self, images: int) -> int:
+        return self.threads
+
     def __init__(self, graph: Graph, precision: Precision = "f32"):
         self.graph = graph
         self.precision = _WORKING[precision]

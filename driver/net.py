@@ -22,6 +22,7 @@ class Machine(Protocol):
     def outputs(self) -> Sequence[Port]: ...
     @property
     def threads(self) -> int: ...
+    def threads_for(self, images: int, /) -> int: ...
     def run(self, feeds: Mapping[str, npt.ArrayLike], /) -> dict[str, Array]: ...
     def __call__(self, *arrays: npt.ArrayLike) -> list[Array]: ...
 
@@ -44,7 +45,7 @@ class Net:
 
     @property
     def threads(self) -> int:
-        """How many threads a call runs on."""
+        """How many threads a call runs on at most: for little work it is one."""
         return self.machine.threads
 
     def run(self, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:

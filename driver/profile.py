@@ -92,7 +92,7 @@ def profile(
             _bytes(program, step) + (old.bytes if old else 0),
             str(step.spans[0]) if step.spans else "",
         )
-    return Profile(tuple(layers.values()), peak * native.threads, bandwidth)
+    return Profile(tuple(layers.values()), peak * native.threads_for(1), bandwidth)
 
 
 def _bytes(program: Program, step: Step) -> int:

@@ -1,7 +1,8 @@
 ; The native loop that runs any program: it walks a table of steps, image after image, on as many threads as it is told.
 ; It does not depend on the network, so that it is compiled once in a process.
 ;
-; Every thread runs the same loop. Of each step each thread computes its own part, and a barrier follows. Whatever a
+; Threads share a job, or have one each. Where they share it, all run the same loop: of each step each thread computes its
+; own part, and a barrier follows. Where each has its own, with a table of its own, they meet at the end. Whatever a
 ; thread's floating-point arithmetic is set to (a library built with -ffast-math has denormals flushed in the thread that
 ; loads it), in the loop it is IEEE's default, and after it what it was.
 ;
@@ -18,8 +19,9 @@
                 i64, i64,              ; 2 images of a tile, positions of a tile
                 ptr, i64,              ; 4 bindings, how many
                 ptr, i64 }             ; 6 scratch memory, bytes a thread
-%job = type { ptr, i64, i64, i64,      ; table, position, end, images
-              i64, ptr }               ; threads, and their team if there are several
+%job = type { ptr, i64, i64, i64,      ; 0 table, position, end, images
+              i64, ptr,                ; 4 threads, and their team if there are several
+              i64 }                    ; 6 bytes from each thread's job to the next one's, 0 where they share this one
 
 ; A number on a cache line of its own, so that who waits for it disturbs nobody else.
 %line = type { i32, [15 x i32] }
@@ -27,9 +29,8 @@
                %line,                  ; 1 threads that have arrived at this one
                %line,                  ; 2 threads asleep, or about to be
                %line,                  ; 3 jobs posted
-               ptr, i64, i64, i64,     ; 4 the job: table (null ends the workers), position, end, images
-               i64,                    ; 8 and threads
-               [2 x i32] }             ; 9 whether the time of this call is up, for even and odd positions: a thread
+               ptr,                    ; 4 the job; without a table it ends the workers
+               [2 x i32] }             ; 5 whether the time of this call is up, for even and odd positions: a thread
                                        ;   that is slow to look meets no answer from beyond the next barrier
 
 declare i64 @syscall(i64, ...)
@@ -218,7 +219,7 @@ each.step:
   %arguments = load ptr, ptr %arguments.at
   call void %kernel(ptr %arguments, i64 %thread, i64 %threads, ptr %scratch)
   %parity = and i64 %at, 1
-  %stop = getelementptr %team, ptr %team, i64 0, i32 9, i64 %parity
+  %stop = getelementptr %team, ptr %team, i64 0, i32 5, i64 %parity
   br i1 %first, label %look, label %meet
 look:                                   ; the first thread's clock counts
   %now = call i64 @clock()
@@ -249,47 +250,90 @@ leave:
   ret i64 %reached
 }
 
+; Do one thread's share of a job, whose position goes to where the thread came.
+define internal void @take.part(ptr %job, i64 %thread) nounwind {
+entry:
+  %own = alloca %team                   ; of one, without a worker
+  %threads.at = getelementptr %job, ptr %job, i64 0, i32 4
+  %threads = load i64, ptr %threads.at
+  %team.at = getelementptr %job, ptr %job, i64 0, i32 5
+  %team = load ptr, ptr %team.at
+  %step.at = getelementptr %job, ptr %job, i64 0, i32 6
+  %step = load i64, ptr %step.at
+  %offset = mul i64 %thread, %step
+  %mine = getelementptr i8, ptr %job, i64 %offset
+  %table = load ptr, ptr %mine
+  %position.at = getelementptr %job, ptr %mine, i64 0, i32 1
+  %position = load i64, ptr %position.at
+  %end.at = getelementptr %job, ptr %mine, i64 0, i32 2
+  %end = load i64, ptr %end.at
+  %images.at = getelementptr %job, ptr %mine, i64 0, i32 3
+  %images = load i64, ptr %images.at
+  %one = icmp eq i64 %threads, 1
+  %each = icmp ne i64 %step, 0
+  %alone = or i1 %one, %each
+  br i1 %alone, label %by.itself, label %shared
+by.itself:
+  %came = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 0, i64 1, ptr %own)
+  store i64 %came, ptr %position.at
+  call void @barrier(ptr %team, i64 %threads)
+  ret void
+shared:                                 ; after its first barrier all have read the job, after its last it may change
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
+  %first = icmp eq i64 %thread, 0
+  br i1 %first, label %note, label %done
+note:
+  store i64 %reached, ptr %position.at
+  br label %done
+done:
+  ret void
+}
+
 ; What the caller's thread does: post a job to the others, and take part in it. One pointer is all that it is told, since
-; every argument of a call from Python takes its time.
+; every argument of a call from Python takes its time. Gives how many jobs are not at their end yet.
 define i64 @lead(ptr %job) nounwind {
 entry:
-  %table = load ptr, ptr %job
-  %job.position = getelementptr %job, ptr %job, i64 0, i32 1
-  %position = load i64, ptr %job.position
-  %job.end = getelementptr %job, ptr %job, i64 0, i32 2
-  %end = load i64, ptr %job.end
-  %job.images = getelementptr %job, ptr %job, i64 0, i32 3
-  %images = load i64, ptr %job.images
-  %job.threads = getelementptr %job, ptr %job, i64 0, i32 4
-  %threads = load i64, ptr %job.threads
-  %job.team = getelementptr %job, ptr %job, i64 0, i32 5
-  %team = load ptr, ptr %job.team
+  %threads.at = getelementptr %job, ptr %job, i64 0, i32 4
+  %threads = load i64, ptr %threads.at
   %alone = icmp eq i64 %threads, 1
-  %own = alloca %team                   ; of one, without a worker
   br i1 %alone, label %take.part, label %post
 post:
-  %table.at = getelementptr %team, ptr %team, i64 0, i32 4
-  store ptr %table, ptr %table.at
-  %position.at = getelementptr %team, ptr %team, i64 0, i32 5
-  store i64 %position, ptr %position.at
-  %end.at = getelementptr %team, ptr %team, i64 0, i32 6
-  store i64 %end, ptr %end.at
-  %images.at = getelementptr %team, ptr %team, i64 0, i32 7
-  store i64 %images, ptr %images.at
-  %threads.at = getelementptr %team, ptr %team, i64 0, i32 8
-  store i64 %threads, ptr %threads.at
+  %team.at = getelementptr %job, ptr %job, i64 0, i32 5
+  %team = load ptr, ptr %team.at
+  %job.at = getelementptr %team, ptr %team, i64 0, i32 4
+  store ptr %job, ptr %job.at
+  %table = load ptr, ptr %job
   %jobs = getelementptr %team, ptr %team, i64 0, i32 3
   %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   call void @advance(ptr %jobs, ptr %sleepers)
   %none = icmp eq ptr %table, null
-  br i1 %none, label %done, label %take.part
+  br i1 %none, label %over, label %take.part
+over:
+  ret i64 0
 take.part:
-  %which = phi ptr [ %own, %entry ], [ %team, %post ]
-  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 0, i64 %threads, ptr %which)
-  br label %done
+  call void @take.part(ptr %job, i64 0)
+  %step.at = getelementptr %job, ptr %job, i64 0, i32 6
+  %step = load i64, ptr %step.at
+  %shared = icmp eq i64 %step, 0
+  %count = select i1 %shared, i64 1, i64 %threads
+  br label %count.left
+count.left:
+  %k = phi i64 [ 0, %take.part ], [ %k.next, %count.left ]
+  %left = phi i64 [ 0, %take.part ], [ %left.next, %count.left ]
+  %offset = mul i64 %k, %step
+  %each = getelementptr i8, ptr %job, i64 %offset
+  %position.at = getelementptr %job, ptr %each, i64 0, i32 1
+  %position = load i64, ptr %position.at
+  %end.at = getelementptr %job, ptr %each, i64 0, i32 2
+  %end = load i64, ptr %end.at
+  %unfinished = icmp slt i64 %position, %end
+  %one = zext i1 %unfinished to i64
+  %left.next = add i64 %left, %one
+  %k.next = add i64 %k, 1
+  %more = icmp slt i64 %k.next, %count
+  br i1 %more, label %count.left, label %done
 done:
-  %result = phi i64 [ %end, %post ], [ %reached, %take.part ]
-  ret i64 %result
+  ret i64 %left.next
 }
 
 ; What a worker does: wait for jobs, take part in them, and end with the one that has no table.
@@ -297,25 +341,18 @@ define void @work(ptr %team, i64 %thread) nounwind {
 entry:
   %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   %jobs = getelementptr %team, ptr %team, i64 0, i32 3
-  %table.at = getelementptr %team, ptr %team, i64 0, i32 4
-  %position.at = getelementptr %team, ptr %team, i64 0, i32 5
-  %end.at = getelementptr %team, ptr %team, i64 0, i32 6
-  %images.at = getelementptr %team, ptr %team, i64 0, i32 7
-  %threads.at = getelementptr %team, ptr %team, i64 0, i32 8
+  %job.at = getelementptr %team, ptr %team, i64 0, i32 4
   br label %next
 next:
-  %done = phi i32 [ 0, %entry ], [ %job, %take.part ]
+  %done = phi i32 [ 0, %entry ], [ %number, %take.part ]
   call void @await(ptr %jobs, i32 %done, ptr %sleepers)
-  %job = add i32 %done, 1
-  %table = load ptr, ptr %table.at
+  %number = add i32 %done, 1
+  %job = load ptr, ptr %job.at
+  %table = load ptr, ptr %job
   %none = icmp eq ptr %table, null
   br i1 %none, label %leave, label %take.part
 take.part:
-  %position = load i64, ptr %position.at
-  %end = load i64, ptr %end.at
-  %images = load i64, ptr %images.at
-  %threads = load i64, ptr %threads.at
-  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
+  call void @take.part(ptr %job, i64 %thread)
   br label %next
 leave:
   ret void

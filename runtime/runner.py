@@ -14,16 +14,21 @@ import llvmlite.binding as llvm
 from .loader import Code
 
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 2, 3, 5
-Job = ctypes.c_int64 * 6  # table, position, end, images, threads, team
-TEAM_BYTES = 320
+JOB_WORDS, JOB_BYTES = 7, 56  # table, position, end, images; threads, team, bytes to the next thread's job
+TEAM_BYTES = 272
 
 
 class Runner(NamedTuple):
-    """`lead(job)` runs steps until the job's end or until a tenth of a second is over, and gives the position that it
-    came to; `work(team, thread)` is what the team's other threads call. Addresses are numbers."""
+    """`lead(job)` runs steps to the job's end, or until a tenth of a second is over, and is zero when nothing is left;
+    `work(team, thread)` is what the team's other threads call. Addresses are numbers."""
 
     lead: Callable[[int], int]
     work: Callable[[int, int], None]
+
+
+def jobs(threads: int) -> ctypes.Array[ctypes.c_int64]:
+    """Room for a job of each thread."""
+    return (ctypes.c_int64 * (JOB_WORDS * threads))()
 
 
 def runner_ir(machine: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .abi import aligned
 from .errors import TargetError
-from .runner import TEAM_BYTES, Job, runner
+from .runner import TEAM_BYTES, jobs, runner
 
 VARIABLE = "CNNC_NUM_THREADS"
 MOST = 256
@@ -34,24 +34,25 @@ class Team:
             worker.start()
 
     def run(self, job: ctypes.Array[ctypes.c_int64]) -> None:
-        """A job, in slices between which Python can look for signals."""
+        """The job that all share, or each thread's own, in slices between which Python can look for signals."""
         with self.lock:
             job[5] = self._address
             run_slices(self._lead, job)
 
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
-        end = Job(0, 0, 0, 0, self.threads, self._address)
+        end = jobs(1)
+        end[:] = 0, 0, 0, 0, self.threads, self._address, 0
         self._lead(ctypes.addressof(end))
         for worker in self._workers:
             worker.join()
 
 
 def run_slices(lead: Callable[[int], int], job: ctypes.Array[ctypes.c_int64]) -> None:
-    """Call native code until the job is done. After each slice Python looks for signals."""
-    address, end = ctypes.addressof(job), job[2]
-    while (position := lead(address)) < end:
-        job[1] = position
+    """Call native code until nothing is left to do. After each slice Python looks for signals."""
+    address = ctypes.addressof(job)
+    while lead(address):
+        pass
 
 
 _teams: dict[int, Team] = {}

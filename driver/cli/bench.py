@@ -65,7 +65,7 @@ def command(
     facts = {
         "network": network.name,
         "batch": batch,
-        "threads": net.threads,
+        "threads": net.machine.threads_for(batch),
         "calls": len(times),
         "median_ms": 1000 * median,
         "minimum_ms": 1000 * min(times),

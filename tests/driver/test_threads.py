@@ -26,17 +26,27 @@ model Mixed {
 """
 NETWORK = cnnc.parse(TEXT)
 WEIGHTS = cnnc.random_weights(NETWORK, 3)
-X = np.random.default_rng(0).standard_normal((3, 20, 13, 17)).astype(np.float32)
+MANY = np.random.default_rng(0).standard_normal((38, 20, 13, 17)).astype(np.float32)
+X = MANY[:3]
 
 
 def test_any_number_of_threads_gives_the_same_bits():
-    """More than there are cores, too."""
+    """More than there are cores, too; of few images all threads share each, of many each takes some."""
     one = cnnc.compile(NETWORK, weights=WEIGHTS, threads=1)
     for threads in (2, 3, 4, 7):
         net = cnnc.compile(NETWORK, weights=WEIGHTS, threads=threads)
         assert net.threads == threads
-        for _ in range(20):
-            np.testing.assert_array_equal(net(X), one(X))
+        for images in (X, X[:1], MANY):
+            right = one(images)
+            for _ in range(10):
+                np.testing.assert_array_equal(net(images), right)
+
+
+def test_little_work_stays_on_one_thread():
+    network = cnnc.parse("model M { input x: f32[N, 64]  output y = x -> dense(50) }")
+    machine = cnnc.compile(network, weights=cnnc.random_weights(network, 0)).machine
+    assert machine.threads_for(1) == 1
+    assert machine.threads_for(100_000) == available()
 
 
 def test_many_callers_and_many_networks_at_once():

@@ -1,0 +1,89 @@
+"""What the runner needs to take images through a program: an arena, and the tables that `runner.ll` reads."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+
+import numpy as np
+
+from .abi import Artifact, Port, Word, aligned
+from .feeds import Array
+from .loader import Code
+from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS
+
+
+class Lane:
+    """An arena and tables of its own: images in one lane know nothing of those in another. `scratch` is the address of
+    scratch memory for as many threads as work here together."""
+
+    def __init__(self, artifact: Artifact, code: Code, scratch: int):
+        self._manifest = manifest = artifact.manifest
+        self._constants = artifact.constants.ctypes.data
+        self._arena = aligned(manifest.arena_bytes)
+        self._arrays = (ctypes.c_int64 * (len(manifest.inputs) + len(manifest.outputs)))()
+        self._pitches = [port.bytes for port in (*manifest.inputs, *manifest.outputs)]
+        steps, bindings = self._steps(code)
+        segments = self._segments()
+        self._kept = steps, segments, bindings
+        places = [array.ctypes.data for array in self._kept]
+        per_thread = manifest.scratch_bytes_per_thread
+        tile = manifest.batch_tile, self._tile_length
+        self._table = np.array([*places[:2], *tile, places[2], len(bindings), scratch, per_thread], np.int64)
+        self.table = self._table.ctypes.data
+
+    def end(self, images: int) -> int:
+        """The position after the last step for so many images."""
+        return -(-images // self._manifest.batch_tile) * self._tile_length
+
+    def bind(self, addresses: Sequence[int], first: int = 0) -> None:
+        """Say where the inputs and outputs lie, whose image `first` is this lane's first one."""
+        if first:
+            addresses = [address + first * pitch for address, pitch in zip(addresses, self._pitches, strict=True)]
+        self._arrays[:] = addresses
+
+    def _steps(self, code: Code) -> tuple[Array, Array]:
+        """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""
+        steps, tile = self._manifest.steps, self._manifest.batch_tile
+        self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
+        rows = np.zeros((len(steps), STEP_WORDS), np.int64)
+        changing: list[tuple[int, int, int, int, int]] = []
+        words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
+        for number, step in enumerate(steps):
+            rows[number] = code.address(step.kernel), words + 8 * at
+            for word in step.words:
+                place = words + 8 * at
+                if word.kind in ("input", "output"):
+                    index, port = self._port(word)
+                    base = ctypes.addressof(self._arrays) + 8 * index
+                    changing.append((place, base, tile * port.bytes, port.bytes, 0))
+                elif word.kind == "images" or word.pitch:
+                    self._bases[at] = word.value + self._base(word)
+                    changing.append((place, bases + 8 * at, 0, word.pitch, word.kind == "images"))
+                else:
+                    self._words[at] = word.value + self._base(word)
+                at += 1
+        return rows, np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
+
+    def _segments(self) -> Array:
+        """The segments; also the positions of the first image's steps, and how many positions a tile has."""
+        rows, self.starts, self._tile_length, first = [], list[int](), 0, 0
+        for segment in self._manifest.segments:
+            self.starts += range(self._tile_length, self._tile_length + segment.steps)
+            self._tile_length += segment.steps * (self._manifest.batch_tile if segment.each else 1)
+            rows.append((first, segment.steps, segment.each))
+            first += segment.steps
+        return np.array(rows, np.int64).reshape(-1, SEGMENT_WORDS)
+
+    def _base(self, word: Word) -> int:
+        if word.kind == "arena":
+            return self._arena.ctypes.data
+        return self._constants if word.kind == "constant" else 0
+
+    def _port(self, word: Word) -> tuple[int, Port]:
+        """The place in the array of pointers, and the port: inputs first."""
+        inputs, outputs = self._manifest.inputs, self._manifest.outputs
+        if word.kind == "input":
+            return word.port, inputs[word.port]
+        return len(inputs) + word.port, outputs[word.port]
