@@ -255,7 +255,7 @@ class Planner:
             "before": left * buffer.pixel_bytes, "inside": buffer.width * buffer.pixel_bytes,
             "after": right * buffer.pixel_bytes,
         }  # fmt: skip
-        self.step(Rim(), words, [], [buffer])
+        self.step(Rim(buffer.layout.block == 1), words, [], [buffer])
 
     def planar(self, buffer: Buffer) -> Buffer:
         """The same numbers in NCHW order without a gap: the buffer itself if it is so, or a copy."""
