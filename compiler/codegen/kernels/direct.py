@@ -25,7 +25,7 @@ class Direct:
 
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
-    outside for all pixels of a tile. Work is counted in units of one output row of one group.
+    outside for all pixels of a tile. Work is counted in tiles.
     """
 
     pixels: int
@@ -58,11 +58,13 @@ class Direct:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
         columns = registers(e, vectors, self.last)
         with e.kernel(name, self.arguments) as a:
-            lo, hi = e.share(e.mul_int(a["groups"], a["rows"]))
-            group = Var("i64", e.div_int(lo, a["rows"]))
-            row = Var("i64", e.sub_int(lo, e.mul_int(group.value, a["rows"])))
+            tiles = e.div_int(e.add_int(a["columns"], pixels - 1), pixels)
+            lo, hi = e.share(e.mul_int(e.mul_int(a["groups"], a["rows"]), tiles))
+            line, after = e.div_int(lo, tiles), e.div_int(e.add_int(hi, e.sub_int(tiles, 1)), tiles)
+            group = Var("i64", e.div_int(line, a["rows"]))
+            row = Var("i64", e.sub_int(line, e.mul_int(group.value, a["rows"])))
             last_tile = e.sub_int(a["columns"], pixels)
-            with e.loop("unit", hi, start=lo, vary=[group, row]):
+            with e.loop("line", after, start=line, vary=[group, row]) as line:
                 part = e.div_int(group.value, a["parts_groups"])
                 source = e.at(a["input"], e.mul_int(part, a["parts_plane"]))
                 source = e.at(source, e.mul_int(row.value, a["input_row"]))
@@ -72,7 +74,10 @@ class Direct:
                 target = e.at(target, e.mul_int(row.value, a["output_row"]))
                 tails = {column: Tail(column, self.epilogue, a, first, row.value, self.spread) for column in columns}
                 high = self._rows(e, a, row.value)
-                with e.loop("column", a["columns"], step=pixels) as column:
+                before = e.mul_int(line, tiles)
+                begin, end = (e.max_int(0, e.sub_int(lo, before)), e.min_int(tiles, e.sub_int(hi, before)))
+                begin, end = e.mul_int(begin, pixels), e.mul_int(end, pixels)
+                with e.loop("column", end, start=begin, step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self._pitch(e)))
                     sums = self._tile(e, columns, a, here, weights, high, self._columns(e, a, x))
