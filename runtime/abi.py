@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 2
+VERSION = 3
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 
 
@@ -55,11 +55,12 @@ class Word:
 
 @dataclass(frozen=True)
 class StepEntry:
-    """One call of a kernel, which each thread makes for its own part."""
+    """One call of a kernel, which each thread makes for its own part; with a `barrier`, all wait for the last one."""
 
     kernel: str
     words: tuple[Word, ...]
     node: str
+    barrier: bool
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ class Manifest:
             for side in ("inputs", "outputs")
         }
         steps = tuple(
-            StepEntry(step["kernel"], tuple(Word(**word) for word in step["words"]), step["node"])
-            for step in data["steps"]
+            StepEntry(**{**step, "words": tuple(Word(**word) for word in step["words"])}) for step in data["steps"]
         )
         segments = tuple(Segment(**segment) for segment in data["segments"])
         return Manifest(**{**data, **ports, "segments": segments, "steps": steps})

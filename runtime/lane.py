@@ -51,7 +51,7 @@ class Lane:
         changing: list[tuple[int, int, int, int, int]] = []
         words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
         for number, step in enumerate(steps):
-            rows[number] = code.address(step.kernel), words + 8 * at
+            rows[number] = code.address(step.kernel), words + 8 * at, step.barrier
             for word in step.words:
                 place = words + 8 * at
                 if word.kind in ("input", "output"):

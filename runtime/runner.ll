@@ -2,15 +2,15 @@
 ; It does not depend on the network, so that it is compiled once in a process.
 ;
 ; Threads share a job, or have one each. Where they share it, all run the same loop: of each step each thread computes its
-; own part, and a barrier follows. Where each has its own, with a table of its own, they meet at the end. Whatever a
-; thread's floating-point arithmetic is set to (a library built with -ffast-math has denormals flushed in the thread that
-; loads it), in the loop it is IEEE's default, and after it what it was.
+; own part, and a barrier follows where the next step needs one. Where each has its own, with a table of its own, they meet
+; at the end. Whatever a thread's floating-point arithmetic is set to (a library built with -ffast-math has denormals
+; flushed in the thread that loads it), in the loop it is IEEE's default, and after it what it was.
 ;
 ; Images come in tiles, steps in segments: a segment's steps run for each image of the tile in turn, or once for all of
 ; them. Positions count steps, as if every tile were full: step s of segment g for image i of tile t is at
 ; t * (length of a tile) + (start of g) + i * (steps of g) + s.
 
-%step = type { ptr, ptr }              ; kernel, its arguments
+%step = type { ptr, ptr, i64 }         ; kernel, its arguments, whether a barrier follows
 %segment = type { i64, i64, i64 }      ; first step, how many, whether they run for each image
 %binding = type { ptr, ptr,            ; a word of arguments, where its base is,
                   i64, i64, i64 }      ; and what is added to it: bytes a tile, bytes an image, 1 for the images' number
@@ -30,7 +30,7 @@
                %line,                  ; 2 threads asleep, or about to be
                %line,                  ; 3 jobs posted
                ptr,                    ; 4 the job; without a table it ends the workers
-               [2 x i32] }             ; 5 whether the time of this call is up, for even and odd positions: a thread
+               [2 x i32] }             ; 5 whether the time of this call is up, for even and odd barriers: a thread
                                        ;   that is slow to look meets no answer from beyond the next barrier
 
 declare i64 @syscall(i64, ...)
@@ -210,16 +210,26 @@ all.bound:
   br label %each.step
 
 each.step:
-  %at = phi i64 [ %p, %all.bound ], [ %at.next, %next.step ]
-  %s = phi i64 [ %s.first, %all.bound ], [ %s.next, %next.step ]
+  %at = phi i64 [ %p, %all.bound ], [ %at.next, %each.step ], [ %at.next, %more ]
+  %s = phi i64 [ %s.first, %all.bound ], [ %s.next, %each.step ], [ %s.next, %more ]
   %number = add i64 %base.step, %s
   %step = getelementptr %step, ptr %steps, i64 %number
   %kernel = load ptr, ptr %step
   %arguments.at = getelementptr %step, ptr %step, i64 0, i32 1
   %arguments = load ptr, ptr %arguments.at
   call void %kernel(ptr %arguments, i64 %thread, i64 %threads, ptr %scratch)
-  %parity = and i64 %at, 1
-  %stop = getelementptr %team, ptr %team, i64 0, i32 5, i64 %parity
+  %at.next = add i64 %at, 1
+  %s.next = add i64 %s, 1
+  %finished = icmp sge i64 %at.next, %end
+  %barrier.at = getelementptr %step, ptr %step, i64 0, i32 2
+  %barrier.word = load i64, ptr %barrier.at
+  %barrier = icmp ne i64 %barrier.word, 0
+  %waits = or i1 %barrier, %finished
+  br i1 %waits, label %wait, label %each.step
+wait:
+  %round = load atomic i32, ptr %team monotonic, align 4
+  %parity = and i32 %round, 1
+  %stop = getelementptr %team, ptr %team, i64 0, i32 5, i32 %parity
   br i1 %first, label %look, label %meet
 look:                                   ; the first thread's clock counts
   %now = call i64 @clock()
@@ -230,18 +240,13 @@ look:                                   ; the first thread's clock counts
   br label %meet
 meet:
   call void @barrier(ptr %team, i64 %threads)
-  %at.next = add i64 %at, 1
-  %s.next = add i64 %s, 1
   %flag = load atomic i32, ptr %stop monotonic, align 4
   %stopped = icmp ne i32 %flag, 0
-  %finished = icmp sge i64 %at.next, %end
   %done = or i1 %stopped, %finished
   br i1 %done, label %leave, label %more
 more:
   %image.done = icmp eq i64 %s.next, %count
-  br i1 %image.done, label %next, label %next.step
-next.step:
-  br label %each.step
+  br i1 %image.done, label %next, label %each.step
 next:
   br label %locate
 leave:
@@ -274,6 +279,7 @@ entry:
   %alone = or i1 %one, %each
   br i1 %alone, label %by.itself, label %shared
 by.itself:
+  store i32 0, ptr %own
   %came = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 0, i64 1, ptr %own)
   store i64 %came, ptr %position.at
   call void @barrier(ptr %team, i64 %threads)

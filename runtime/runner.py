@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 
 from .loader import Code
 
-STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 2, 3, 5
+STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 5
 JOB_WORDS, JOB_BYTES = 7, 56  # table, position, end, images; threads, team, bytes to the next thread's job
 TEAM_BYTES = 272
 

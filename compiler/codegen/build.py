@@ -6,6 +6,7 @@ import numpy as np
 
 from ...runtime import abi
 from ..ir.graph import Value
+from .barriers import barriers
 from .memory import Arena, plan_arena
 from .module import object_of
 from .program import Address, Constant, Images, Program, Word
@@ -23,8 +24,8 @@ def build(program: Program) -> abi.Artifact:
 def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
     """The program with offsets for addresses."""
     steps = tuple(
-        abi.StepEntry(step.kernel, tuple(_word(w, batches, arena, constants) for w in step.words), step.node)
-        for step in program.steps
+        abi.StepEntry(step.kernel, tuple(_word(w, batches, arena, constants) for w in step.words), step.node, barrier)
+        for step, barrier in zip(program.steps, barriers(program, batches, arena), strict=True)
     )
     graph = program.graph
     return abi.Manifest(

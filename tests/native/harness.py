@@ -10,6 +10,7 @@ import pytest
 from builder import with_random_weights
 from child import Note, in_child
 from guarded import NONE, READ, WRITE, Window
+from skewed import run_skewed
 
 from cnnc.compiler.codegen.program import Address, Buffer, Constant, Images, Program, Step
 from cnnc.compiler.codegen.program import Word as Operand
@@ -163,16 +164,18 @@ class _allowed:  # noqa: N801  a context manager
 
 def every_way(native: Native, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs, after having seen that they are the same bits in every kind of run: for users, between guard pages
-    on either side, in several parts."""
+    on either side, in several parts, by threads that are far apart."""
 
     def work(note: Note) -> list[dict[str, Array]]:
         ways = ((True, 1), (False, 3))
         guarded = [run_guarded(native, inputs, note, at_end=at_end, parts=parts) for at_end, parts in ways]
+        note.write("threads far apart")
+        skewed = run_skewed(native.artifact, inputs, parts=3)
         note.write("the runner")
-        return [run(native, inputs), *guarded]
+        return [run(native, inputs), *guarded, skewed]
 
     results, *others = in_child(work)
-    for way, other in zip(("guards after", "guards before, in 3 parts"), others, strict=True):
+    for way, other in zip(("guards after", "guards before, in 3 parts", "threads far apart"), others, strict=True):
         for name, array in results.items():
             same = (array == other[name]) | (np.isnan(array) & np.isnan(other[name]))
             unwritten = f"{np.isnan(other[name]).sum()} of them NaN"

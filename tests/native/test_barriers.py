@@ -1,0 +1,35 @@
+"""Threads wait where the next step needs it and nowhere else. That no barrier is missing every native test sees, since
+all of them run programs in skewed threads too; here are those that would be one too many."""
+
+from builder import Net, image, stage
+from harness import compile_native, with_random_weights
+
+
+def barriers(net: Net) -> list[tuple[str, bool]]:
+    """Kernel families in order, and whether a barrier follows."""
+    native = compile_native(with_random_weights(net.graph))
+    return [(step.kernel.rstrip("0123456789_"), step.barrier) for step in native.artifact.manifest.steps]
+
+
+def test_a_rim_costs_none():
+    net = Net()
+    layers = [stage("conv", channels=16, kernel=1), stage("depthwise", kernel=3, pad=1)]
+    net.output(net.chain(net.input("x", image(16, 9, 9)), *layers))
+    kinds, waits = zip(*barriers(net), strict=True)
+    assert kinds == ("copy", "rim", "direct", "depthwise", "copy")
+    assert waits == (False, True, True, True, True)  # the copy need not be done for the rim, but for what reads it
+
+
+def test_branches_that_read_the_same_image_cost_one():
+    net = Net()
+    x = net.input("x", image(16, 9, 9))
+    for channels in (16, 32, 48):
+        net.output(net.chain(x, stage("conv", channels=channels, kernel=1)))
+    kinds = barriers(net)
+    assert [barrier for kind, barrier in kinds if kind == "direct"] == [False, False, True]
+
+
+def test_layers_that_follow_one_another_have_one_each():
+    net = Net()
+    net.output(net.chain(net.input("x", image(16, 9, 9)), *[stage("conv", channels=16, kernel=1)] * 4))
+    assert all(barrier for _, barrier in barriers(net))
