@@ -256,7 +256,7 @@ leave:
 }
 
 ; Do one thread's share of a job, whose position goes to where the thread came.
-define internal void @take.part(ptr %job, i64 %thread) nounwind {
+define internal void @partake(ptr %job, i64 %thread) nounwind {
 entry:
   %own = alloca %team                   ; of one, without a worker
   %threads.at = getelementptr %job, ptr %job, i64 0, i32 4
@@ -317,7 +317,7 @@ post:
 over:
   ret i64 0
 take.part:
-  call void @take.part(ptr %job, i64 0)
+  call void @partake(ptr %job, i64 0)
   %step.at = getelementptr %job, ptr %job, i64 0, i32 6
   %step = load i64, ptr %step.at
   %shared = icmp eq i64 %step, 0
@@ -358,7 +358,7 @@ next:
   %none = icmp eq ptr %table, null
   br i1 %none, label %leave, label %take.part
 take.part:
-  call void @take.part(ptr %job, i64 %thread)
+  call void @partake(ptr %job, i64 %thread)
   br label %next
 leave:
   ret void

@@ -20,7 +20,6 @@ _LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_TANH = (-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1)
 _ERF = (
     -5.9908518e-4,
     4.9931798e-3,
@@ -153,13 +152,22 @@ class Arithmetic:
         return self.select(self.less(x, 0.0), float("nan"), y)
 
     def tanh(self, a: Operand) -> str:
-        """An odd polynomial near 0, where 1 - 2/(e**2x + 1) would cancel."""
-        x = self._value(a)
+        """t / (t + 2) for t = e**2|x| - 1: with 2|x| = n ln 2 + r that is 2**n (e**r - 1) + (2**n - 1), where nothing
+        cancels. From |x| = 10 on it is 1. The power is made of the bits that rounding leaves: a NaN stays one."""
+        e, ints, x = self.e, self._ints, self._value(a)
         size = self.abs(x)
-        far = self.sub(1.0, self.div(2.0, self.add(self.exp(self.add(size, size)), 1.0)))
-        square = self.mul(x, x)
-        near = self.fma(self.mul(self._polynomial(square, _TANH), square), size, size)
-        return self._copysign(self.select(self.less(size, 0.625), near, far), x)
+        inside = self.select(self.less(10.0, size), 10.0, size)
+        double = self.add(inside, inside)
+        rounded = self.fma(double, _LOG2_E, _ROUND)
+        n = self.sub(rounded, _ROUND)
+        r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, double))
+        bits = e.set(f"bitcast {e.vector} {rounded} to {ints}")
+        exponent = e.set(f"shl {ints} {bits}, splat (i32 23)")
+        biased = e.set(f"add {ints} {exponent}, splat (i32 {127 << 23})")
+        power = e.set(f"bitcast {ints} {biased} to {e.vector}")
+        over = self.fma(self.mul(self._polynomial(r, _EXP[:-2]), r), r, r)
+        t = self.fma(power, over, self.sub(power, 1.0))
+        return self._copysign(self.div(t, self.add(t, 2.0)), x)
 
     def erf(self, a: Operand) -> str:
         """An odd polynomial near 0, beyond it 1 - erfc, whose logarithm is smooth; 1 from 4 on."""

@@ -1,14 +1,13 @@
 """Where threads wait for one another: after a step, if the next one has to do with what lies since the last barrier.
 
 A thread that is done with its part goes on to the next step at once where that neither reads what others may still be
-writing, nor writes where others may still be reading or writing. So rims, projections beside the convolutions that they
-are added to and the phases of a transposed convolution cost no barrier.
+writing, nor writes where others may still be reading or writing. So rims, and convolutions of the same image, cost no
+barrier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from .kernels.rim import Rim
 from .memory import Arena
 from .program import Buffer, Program, Step
 from .segments import Batching
@@ -18,32 +17,35 @@ def barriers(program: Program, batches: Batching, arena: Arena) -> tuple[bool, .
     """For each step whether a barrier follows it: always after the last one of a segment, where addresses change."""
     follows, since = list[bool](), list[Step]()
     ends = {segment.first + segment.count for segment in batches.segments}
+    rims = {name for kernel, name in program.kernels.items() if isinstance(kernel, Rim)}
+
+    def collide(earlier: Step, later: Step) -> bool:
+        """Whether the order of two steps matters. A rim and what it surrounds are written in any order."""
+        both_write = () if earlier.kernel in rims or later.kernel in rims else earlier.writes
+        return (
+            any(_share(a, b, batches, arena) for a in earlier.writes for b in later.reads)
+            or any(_share(a, b, batches, arena) for a in earlier.reads for b in later.writes)
+            or any(_share(a, b, batches, arena) for a in both_write for b in later.writes)
+        )
+
     for number, step in enumerate(program.steps, 1):
         since.append(step)
-        waits = number in ends or any(_collide(s, program.steps[number], batches, arena) for s in since)
+        waits = number in ends or any(collide(s, program.steps[number]) for s in since)
         follows.append(waits)
         if waits:
             since.clear()
     return tuple(follows)
 
 
-def _collide(earlier: Step, later: Step, batches: Batching, arena: Arena) -> bool:
-    """Whether the order of two steps matters. Two that write to one storage write to places of their own in it."""
-
-    def meet(some: Iterable[Buffer], others: Iterable[Buffer], *, writing: bool = False) -> bool:
-        pairs = {(a.storage, b.storage) for a in some for b in others}
-        return any(_share(a, b, batches, arena) for a, b in pairs if not (writing and a is b))
-
-    return (
-        meet(earlier.writes, later.reads)
-        or meet(earlier.reads, later.writes)
-        or meet(earlier.writes, later.writes, writing=True)
-    )
-
-
 def _share(a: Buffer, b: Buffer, batches: Batching, arena: Arena) -> bool:
-    """Whether two storages have memory in common."""
+    """Whether two buffers have memory in common, blocks of channels of one storage that several write among it."""
     if a.port is not None or b.port is not None:
         return a.port == b.port
-    first, second = arena.offsets[a], arena.offsets[b]
-    return first < second + b.image_bytes * batches.images(b) and second < first + a.image_bytes * batches.images(a)
+    if a.storage is b.storage and a.layout == b.layout:
+        return a.first < b.first + b.blocks and b.first < a.first + a.blocks
+    first, second = arena.offsets[a.storage], arena.offsets[b.storage]
+    return first < second + _room(b, batches) and second < first + _room(a, batches)
+
+
+def _room(buffer: Buffer, batches: Batching) -> int:
+    return buffer.image_bytes * batches.images(buffer.storage)

@@ -2,7 +2,7 @@
 all of them run programs in skewed threads too; here are those that would be one too many."""
 
 from builder import Net, image, stage
-from harness import compile_native, with_random_weights
+from harness import compile_native, hold, with_random_weights
 
 
 def barriers(net: Net) -> list[tuple[str, bool]]:
@@ -33,3 +33,12 @@ def test_layers_that_follow_one_another_have_one_each():
     net = Net()
     net.output(net.chain(net.input("x", image(16, 9, 9)), *[stage("conv", channels=16, kernel=1)] * 4))
     assert all(barrier for _, barrier in barriers(net))
+
+
+def test_steps_that_write_lanes_of_one_block_keep_their_order():
+    """A convolution writes whole registers; what is copied beside its channels must come after it."""
+    net = Net()
+    first = net.chain(net.input("x", image(16, 9, 9)), stage("conv", channels=6, kernel=1))
+    second = net.chain(first, stage("conv", channels=9, kernel=1))
+    net.output(net.apply(stage("concat"), second, first).output, net.chain(first, stage("relu")))
+    hold(net.graph)
