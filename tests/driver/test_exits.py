@@ -98,7 +98,11 @@ def test_our_own_fault_leaves_a_repro(cnnc: Command, digits: str, monkeypatch: p
 
 def test_ctrl_c_says_so_and_ends_with_130(digits: str):
     started = subprocess.Popen(
-        [*CNNC, "bench", digits, "--seconds", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*CNNC, "bench", digits, "--seconds", "60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background of a shell
     )
     while "llvmlite" not in Path(f"/proc/{started.pid}/maps").read_text():  # it has begun to compile, however slowly
         assert started.poll() is None

@@ -101,8 +101,10 @@ def test_a_fork_amid_a_call_leaves_no_lock_behind():
 def test_a_long_call_can_be_interrupted(threads: int):
     """Hours of images; a signal ends it, and the network works afterwards."""
     script = f"""
+import signal
 import cnnc
 import numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background of a shell ignores it
 network = cnnc.parse("model M {{ input x: f32[N, 1, 1, 1]  output y = x -> pad(40) -> conv(16, 9) -> global_avgpool }}")
 net = cnnc.compile(network, weights=cnnc.random_weights(network, 0), threads={threads})
 x = np.broadcast_to(np.float32(1), (30_000_000, 1, 1, 1))
@@ -114,11 +116,14 @@ except KeyboardInterrupt:
 """
     child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    assert child.stdout.readline() == "running\n"
-    time.sleep(1)
-    child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=60)
-    assert out == "(1, 16, 1, 1)\n"
+    try:
+        assert child.stdout.readline() == "running\n"
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        out, _ = child.communicate(timeout=60)
+        assert out == "(1, 16, 1, 1)\n"
+    finally:
+        child.kill()
 
 
 def test_no_core_burns_after_a_call():
