@@ -46,7 +46,7 @@ def test_tiles_multiply_and_add_in_registers(planar: bool):
     channels = 1 if planar else LEVEL.lanes
     for pixels, vectors in {best_tile(columns, v, LEVEL) for columns in (6, 9, 14, 25, 28) for v in (1, 2, 3, 4)}:
         e = Emitter(LEVEL)
-        Direct(pixels, vectors, LEVEL.lanes, 1, False, planar, True, Epilogue(bias=True)).emit(e, "tile")
+        Direct(pixels, vectors, LEVEL.lanes, 1, False, planar, True, not planar, Epilogue(bias=True)).emit(e, "tile")
         parts = re.split(r"^\.L\S+:.*$", assembly_of(e.text(), LEVEL), flags=re.M)
         inner = max(parts, key=lambda part: len(SUM.findall(part)))
         assert len(SUM.findall(inner)) == pixels * vectors * channels

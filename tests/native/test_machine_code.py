@@ -28,7 +28,9 @@ def innermost(assembly: str) -> str:
 
 def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False, skips: bool = True) -> str:
     e = Emitter(cpu)
-    Direct(pixels, vectors, cpu.lanes, step, False, planar, skips, Epilogue(bias=True)).emit(e, "tile")
+    Direct(pixels, vectors, cpu.lanes, step, False, planar, skips, skips and not planar, Epilogue(bias=True)).emit(
+        e, "tile"
+    )
     return innermost(assembly_of(e.text(), cpu))
 
 

@@ -25,7 +25,8 @@ class Direct:
 
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
-    outside for all pixels of a tile. Work is counted in tiles.
+    outside for all pixels of a tile. Where images are larger than caches or windows dilated, it `fetches` each block's
+    pixels while the block before is computed. Work is counted in tiles.
     """
 
     pixels: int
@@ -35,6 +36,7 @@ class Direct:
     pointwise: bool
     planar: bool
     skips: bool
+    fetches: bool
     epilogue: Epilogue
     spread: int = 1
 
@@ -131,7 +133,7 @@ class Direct:
         carried = [w, *(total for pixel in sums for total in pixel)]
         with e.loop("block", a["blocks"], vary=[plane, *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
-                if self.skips and not self.planar:
+                if self.fetches:
                     self._fetch(e, e.at(here, a["input_plane"]))
                 for c in range(1 if self.planar else e.lanes):
                     outer_product(e, columns, here, self._pitch(e), c, w, sums)
@@ -148,7 +150,7 @@ class Direct:
         return sums
 
     def _fetch(self, e: Emitter, here: str) -> None:
-        """Have a tap's pixels of the next block fetched: where windows are dilated, no CPU looks that far ahead."""
+        """Have a tap's pixels of the next block fetched: no CPU looks that far ahead."""
         for p in range(self.pixels):
             e.prefetch(e.at(here, p * self._pitch(e)))
 

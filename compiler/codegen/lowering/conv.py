@@ -22,13 +22,19 @@ def lower_direct(planner: Planner, region: Region) -> None:
     planar, skips = x.layout.block == 1, any(window.sides)
     pointwise = op.kernel == (1, 1) and not skips
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
-    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, tail)
+    fetches = not planar and (skips or exceeds_caches(x, planner))
+    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, fetches, tail)
     if skips:
         words |= _places(x, window)
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
     words["rows"] = 1 if choice.merged else y.height
     words["columns"] = y.height * y.width if choice.merged else y.width
     planner.step(kernel, words, [x, *reads], [y])
+
+
+def exceeds_caches(x: Buffer, planner: Planner) -> bool:
+    """Whether what a tile reads next is likely to come from far away."""
+    return x.bytes > 4 * planner.schedule.target.l2_bytes
 
 
 def last_lanes(weight: Array, groups: int, choice: Choice, lanes: int) -> int:

@@ -32,7 +32,9 @@ def lower_transposed(planner: Planner, region: Region) -> None:
             kernel: Kernel = Gather(tail, op.stride[1])
             step |= gather_words(planner, region, taken, op.groups, x, 1)
         else:
-            kernel = Direct(choice.pixels, choice.vectors, planner.lanes, 1, False, False, False, tail, op.stride[1])
+            kernel = Direct(
+                choice.pixels, choice.vectors, planner.lanes, 1, False, False, False, False, tail, op.stride[1]
+            )
             step |= direct_words(planner, region, taken, op.groups, x, choice)
         planner.step(kernel, step, [x, *reads], [y])
 

@@ -12,6 +12,7 @@ from ...schedule.tiles import tiles
 from ..kernels.winograd import Winograd
 from ..program import Address, Buffer, Planner, Word
 from ..winograd import TRANSFORMS, Transform
+from .conv import exceeds_caches
 from .epilogue import epilogue, param
 
 _LINE = 64  # bytes: planes lie an odd number of cache lines apart, so that no two of them share cache sets only
@@ -59,8 +60,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
-    fetches = x.bytes > 4 * planner.schedule.target.l2_bytes
-    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, window.dilation[0])
+    fetches, spread = exceeds_caches(x, planner), window.dilation[0]
+    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, spread)
     planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
 
 
