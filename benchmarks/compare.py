@@ -27,13 +27,13 @@ import numpy as np
 from engines import ENGINES
 from machine import machine, versions
 from networks import SUBJECTS, Subject
-from onnx_export import export
 from process import Failure, Worker
 from report import Figures, Run, lines, markdown
 from safetensors.numpy import save_file
 
 import cnnc
 from cnnc.compiler.ir.operator import Array
+from cnnc.onnx_export import export
 
 BURST = 0.5  # seconds
 PAUSE = 0.05  # seconds: threads that spin after a call, waiting for the next one, have gone to sleep

@@ -1,4 +1,4 @@
-"""An ONNX model, as `onnx_export` writes it, as PyTorch modules in a `torch.fx` graph: plain straight-line PyTorch."""
+"""An ONNX model, as `cnnc.onnx_export` writes it, as PyTorch modules in a `torch.fx` graph: straight-line PyTorch."""
 
 from __future__ import annotations
 

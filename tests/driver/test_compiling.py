@@ -76,6 +76,20 @@ def test_bench(cnnc: Command, digits: str):
     assert cnnc(*words).stdout.startswith("Digits, batch 2, 1 thread: median ")
 
 
+def test_bench_beside_others(cnnc: Command, digits: str):
+    pytest.importorskip("onnxruntime")
+    words = ["bench", digits, "--compare", "interpreter,onnxruntime", "--repeats", 2]
+    compared = json.loads(cnnc(*words, "--format", "json").stdout)["compared"]
+    assert list(compared) == ["interpreter", "onnxruntime"]
+    for rival in compared.values():
+        assert 0 < rival["minimum_ms"] <= rival["median_ms"]
+        assert rival["difference"] < 1e-5
+    assert re.search(r"^onnxruntime: median .* times cnnc's; outputs differ by .*e-0", cnnc(*words).stdout, re.MULTILINE)
+    refused = cnnc("bench", digits, "--compare", "abacus")
+    assert refused.exit_code == 2
+    assert "`abacus` is none of interpreter, onnxruntime" in refused.stderr
+
+
 def test_bench_layer_by_layer(cnnc: Command, digits: str):
     """Each layer once, its arithmetic counted, all of them together as long as a call, roughly."""
     words = ["bench", digits, "--per-layer", "--seconds", 0.2]

@@ -1,4 +1,4 @@
-"""A graph as an ONNX model, for the engines that we measure against."""
+"""A graph as an ONNX model, for the engines that we measure against; needs the `onnx` package."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from cnnc.compiler.ir.graph import Graph, Node, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.structure import Input
+from cnnc.runtime.errors import CnncError
 
 _OPSET, _IR = 17, 9
 _TYPES = {"f32": TensorProto.FLOAT, "u8": TensorProto.UINT8}
@@ -67,7 +68,10 @@ _OPERATORS: dict[str, tuple[str, Callable[[Any, Any], Attributes]]] = {
 
 
 def export(graph: Graph, batch: int) -> onnx.ModelProto:
-    """The model with its weights inside, for `batch` images. Raises `KeyError` for an operator that the table lacks."""
+    """The model with its weights inside, for `batch` images. Raises `CnncError` for what has no counterpart here."""
+    for node in graph.nodes():
+        if not isinstance(node.op, Input) and node.op.name not in {*_OPERATORS, "scale"}:
+            raise CnncError(f"there is no export to ONNX yet for {node.op.name}, at `{node.name}`", code="E0620")
     return _Export(graph, batch).model()
 
 
