@@ -52,10 +52,9 @@ def compile(
     network = _network(model, settings, sizes).capture(capture)
     count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
     options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
-    graph = bind(network, weights)
+    bound = [bind(network, weights)]
     require_here(target_cpu)
-    store = user_store() if cache else None
-    artifact = _compiled(graph, options, after, store) if store else compile_graph(graph, options, after)
+    artifact = _compiled(bound, options, after, user_store() if cache else None)
     return Net(network.name, Executable(artifact, count, grain))
 
 
@@ -73,12 +72,15 @@ def interpret(
     return Net(network.name, Interpreted(bind(network, weights), precision))
 
 
-def _compiled(graph: Graph, options: Options, after: Callback, store: Store) -> Artifact:
-    """The artifact of a bound graph: from the store, or compiled and put there."""
-    key = key_of(graph, options)
+def _compiled(bound: list[Graph], options: Options, after: Callback, store: Store | None) -> Artifact:
+    """The artifact of a bound graph: from the store, or compiled and put there. The graph is taken out of its list, so
+    that weights go as soon as folded ones have taken their place."""
+    if store is None:
+        return compile_graph(bound.pop(), options, after)
+    key = key_of(bound[0], options)
     artifact = store.get(key)
     if artifact is None:
-        artifact = compile_graph(graph, options, after)
+        artifact = compile_graph(bound.pop(), options, after)
         store.put(key, artifact)
     return artifact
 

@@ -15,9 +15,11 @@ from .segments import Batching, batching
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
+    code = object_of(
+        program.ir(), program.schedule.target
+    )  # first: LLVM's memory is free again when weights take theirs
     offsets, constants = _gather(program)
     batches = batching(program)
-    code = object_of(program.ir(), program.schedule.target)
     return abi.Artifact(manifest(program, batches, plan_arena(program, batches), offsets), code, constants)
 
 
@@ -69,5 +71,5 @@ def _gather(program: Program) -> tuple[dict[str, int], np.ndarray]:
         size += -(-data.nbytes // abi.ALIGNMENT) * abi.ALIGNMENT
     blob = abi.aligned(size)
     for name, data in program.constants.items():
-        blob[offsets[name] : offsets[name] + data.nbytes] = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+        data.write(blob[offsets[name] : offsets[name] + data.nbytes].view(data.dtype).reshape(data.shape))
     return offsets, blob

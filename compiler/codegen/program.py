@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from ...runtime.abi import ALIGNMENT
 from ...runtime.errors import InternalError
 from ..diagnostics import Span
@@ -22,6 +20,7 @@ from .kernels.copy import Copy
 from .kernels.epilogue import Epilogue
 from .kernels.image import Image
 from .kernels.rim import Rim
+from .packed import Packed
 
 BYTES: dict[DType, int] = {"f32": 4, "u8": 1, "i64": 8}
 
@@ -141,7 +140,7 @@ class Program:
     graph: Graph
     schedule: Schedule
     steps: list[Step] = field(default_factory=list)
-    constants: dict[str, Array] = field(default_factory=dict)
+    constants: dict[str, Packed] = field(default_factory=dict)
     kernels: dict[Kernel, str] = field(default_factory=dict)
 
     def ir(self) -> str:
@@ -215,13 +214,13 @@ class Planner:
 
     # Steps
 
-    def constant(self, name: str, data: Array) -> Constant:
-        """Put an array beside the program; `name` says what it is, a number is added where that is taken."""
+    def constant(self, name: str, data: Array | Packed) -> Constant:
+        """Put numbers beside the program; `name` says what it is, a number is added where that is taken."""
         base, k = name, 1
         while name in self.program.constants:
             k += 1
             name = f"{base} {k}"
-        self.program.constants[name] = np.ascontiguousarray(data)
+        self.program.constants[name] = data if isinstance(data, Packed) else Packed.of(data)
         return Constant(name)
 
     def step(

@@ -84,7 +84,9 @@ def test_bench_beside_others(cnnc: Command, digits: str):
     for rival in compared.values():
         assert 0 < rival["minimum_ms"] <= rival["median_ms"]
         assert rival["difference"] < 1e-5
-    assert re.search(r"^onnxruntime: median .* times cnnc's; outputs differ by .*e-0", cnnc(*words).stdout, re.MULTILINE)
+    assert re.search(
+        r"^onnxruntime: median .* times cnnc's; outputs differ by .*e-0", cnnc(*words).stdout, re.MULTILINE
+    )
     refused = cnnc("bench", digits, "--compare", "abacus")
     assert refused.exit_code == 2
     assert "`abacus` is none of interpreter, onnxruntime" in refused.stderr

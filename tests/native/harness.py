@@ -96,7 +96,7 @@ def run_guarded(
     given = {("input", i): window for i, window in enumerate(ports)}
     for i, port in enumerate(native.artifact.manifest.outputs):
         given["output", i] = Window(images * port.bytes, at_end)
-    constants = {name: Window.holding(data, at_end) for name, data in program.constants.items()}
+    constants = {name: Window.holding(data.array(), at_end) for name, data in program.constants.items()}
     touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
     pitch = {storage: storage.image_bytes if storage in batches.kept else 0 for storage in touched}
     arena = {s: Window((batches.images(s) - 1) * pitch[s] + s.bytes, at_end) for s in touched}

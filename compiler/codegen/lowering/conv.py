@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from ...ir.operator import Array
@@ -10,6 +12,7 @@ from ...ops.conv import Conv, Depthwise, Window
 from ...schedule.cost import halves_last
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
+from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import epilogue, param
 
@@ -61,16 +64,20 @@ def direct_words(
     }
 
 
-def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Array:
+def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Packed:
     """`[out][in][kh][kw]` as `[group][block][kh][kw][in lane][out lane]`; a last block holds just what is left."""
-    out, inside = weight.shape[:2]
-    size = vectors * lanes
-    padded = np.zeros((-(-out // size) * size, *weight.shape[1:]), np.float32)
-    padded[:out] = weight
-    grouped = padded.reshape(len(padded) // size, size, *weight.shape[1:])
-    block = 1 if planar else lanes
-    parts = [grouped[:, :, i : i + block].transpose(0, 3, 4, 2, 1) for i in range(0, inside, block)]
-    return np.concatenate([part.reshape(len(grouped), part[0].size) for part in parts], axis=1)
+    (out, inside, *kernel), size, block = weight.shape, vectors * lanes, 1 if planar else lanes
+
+    def write(packed: Array) -> None:
+        for number, group in enumerate(packed):
+            taken, at = weight[number * size : (number + 1) * size], 0
+            for i in range(0, inside, block):
+                part = taken[:, i : i + block].transpose(2, 3, 1, 0)  # [kh][kw][in lane][out lane]
+                end = at + size * part[..., 0].size
+                group[at:end].reshape(*part.shape[:3], size)[..., : len(taken)] = part
+                at = end
+
+    return Packed((-(-out // size), inside * prod(kernel) * size), write)
 
 
 def lower_depthwise(planner: Planner, region: Region) -> None:

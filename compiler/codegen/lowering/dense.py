@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...ir.operator import Array
 from ...ir.region import Region
 from ..kernels.dense import Dense
+from ..packed import Packed
 from ..program import Address, Images, Planner, Word
 from .epilogue import epilogue, param
 
@@ -30,19 +29,23 @@ def lower_dense(planner: Planner, region: Region) -> None:
         "input": Address(x),
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "output": Address(y),
-        "groups": len(packed),
+        "groups": packed.shape[0],
         "inputs": weight.shape[1],
         "images": Images() if once else 1,
-        "weights_group": packed[0].nbytes,
+        "weights_group": packed.nbytes // packed.shape[0],
         "input_image": x.image_bytes,
         "output_image": y.image_bytes,
     }
     planner.step(Dense(choice.vectors, choice.pixels, tail), words | step, [x, *reads], [y], once=once)
 
 
-def pack_dense(weight: Array, lanes: int, vectors: int) -> Array:
+def pack_dense(weight: Array, lanes: int, vectors: int) -> Packed:
     """`[out][in]` as `[group][in][vectors * lanes]`, zeros past the last output."""
     size = lanes * vectors
-    padded = np.zeros((-(-len(weight) // size) * size, weight.shape[1]), np.float32)
-    padded[: len(weight)] = weight
-    return np.ascontiguousarray(padded.reshape(-1, size, weight.shape[1]).transpose(0, 2, 1))
+
+    def write(packed: Array) -> None:
+        for number, group in enumerate(packed):
+            taken = weight[number * size : (number + 1) * size]
+            group[:, : len(taken)] = taken.T
+
+    return Packed((-(-len(weight) // size), weight.shape[1], size), write)

@@ -10,6 +10,7 @@ from ...ops.conv import Conv, Window
 from ...schedule.schedule import WINOGRAD
 from ...schedule.tiles import tiles
 from ..kernels.winograd import Winograd
+from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from ..winograd import TRANSFORMS, Transform
 from .conv import exceeds_caches
@@ -43,11 +44,11 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "count": count,
         "chunks": -(-count // choice.pixels),
         "block": choice.block,
-        "groups": len(packed),
+        "groups": packed.shape[0],
         "planes": x.blocks,
         "blocks": inside // lanes,
         "tail": inside % lanes,
-        "parts_groups": len(packed) // op.groups,
+        "parts_groups": packed.shape[0] // op.groups,
         "parts_planes": inside // lanes if op.groups > 1 else 0,
         "input_plane": x.plane_bytes,
         "tap_row": window.dilation[0] * x.row_bytes,
@@ -55,8 +56,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "data_point": data,
         "products": points * data,
         "products_point": products,
-        "weights_group": packed[0].nbytes,
-        "weights_point": packed[0, 0].nbytes,
+        "weights_group": packed.nbytes // packed.shape[0],
+        "weights_point": packed.nbytes // (packed.shape[0] * points),
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
@@ -81,12 +82,14 @@ def tile_table(window: Window, x: Buffer, y: Buffer, outputs: int) -> Array:
     )
 
 
-def pack_winograd(weight: Array, transform: Transform, lanes: int, vectors: int) -> Array:
+def pack_winograd(weight: Array, transform: Transform, lanes: int, vectors: int) -> Packed:
     """`[out][in][3][3]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
     size, (out, inside) = vectors * lanes, weight.shape[:2]
-    packed = np.zeros((-(-out // size), transform.size**2, inside, size), np.float32)
-    for group, filters in enumerate(packed):
-        taken = weight[group * size : (group + 1) * size]
-        points = transform.filters(taken).reshape(len(filters), len(taken), inside)
-        filters[:, :, : len(taken)] = points.swapaxes(1, 2)
-    return packed
+
+    def write(packed: Array) -> None:
+        for group, filters in enumerate(packed):
+            taken = weight[group * size : (group + 1) * size]
+            points = transform.filters(taken).reshape(len(filters), len(taken), inside)
+            filters[:, :, : len(taken)] = points.swapaxes(1, 2)
+
+    return Packed((-(-out // size), transform.size**2, inside, size), write)
