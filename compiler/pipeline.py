@@ -59,8 +59,8 @@ def optimise(graph: Graph, disabled: Collection[str] = (), after: Callback = ign
     return graph
 
 
-def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:
-    """Optimise, schedule and compile a graph whose weights are bound.
+def program_of(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Program:
+    """Optimise, schedule and lower a graph whose weights are bound.
 
     `after(name, stage, seconds)` is called after each pass and phase with what it made: verifying, printing, dumping
     and timing all hang there. Raises `TargetError` where there is no native code.
@@ -69,7 +69,13 @@ def compile_graph(graph: Graph, options: Options = Options(), after: Callback = 
     graph = optimise(graph, options.disabled, after)
     cpu = target(options.cpu)
     schedule = _timed("schedule", lambda: choose(graph, cpu, exact=options.exact, given=options.choices), after)
-    program = _timed("program", lambda: plan(graph, schedule, LOWERINGS), after)
+    return _timed("program", lambda: plan(graph, schedule, LOWERINGS), after)
+
+
+def compile_graph(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Artifact:
+    """A graph's program as machine code and constants."""
+    program = program_of(graph, options, after)
+    del graph  # its weights may go
     return _timed("build", lambda: build(program), after)
 
 

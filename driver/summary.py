@@ -75,10 +75,11 @@ def _row(layer: Layer) -> tuple[str, ...]:
 
 def _numbers(cost: Layer | Summary) -> tuple[str, ...]:
     counts = (f"{count:,}" if count else "" for count in (cost.params, cost.fixed, cost.macs))
-    return (*counts, _size(cost.memory))
+    return (*counts, size(cost.memory))
 
 
-def _size(count: float) -> str:
+def size(count: float) -> str:
+    """Bytes as people read them."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

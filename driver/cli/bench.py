@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import time
 from collections.abc import Mapping
@@ -80,6 +81,7 @@ def command(
         "images_per_second": batch / median,
         "compile_seconds": compiled,
         "first_call_ms": 1000 * first,
+        "memory": _memory(net),
     }
     if rivals:
         facts["compared"] = {
@@ -101,6 +103,16 @@ def command(
         click.echo(json.dumps(facts if layers is None else {**facts, "profile": layers.to_dict()}, indent=2))
     else:
         click.echo("\n\n".join([_text(facts), *([str(layers)] if layers else [])]))
+
+
+def _memory(net: Net) -> dict[str, int]:
+    """Bytes: the network's own, and the most that this process has had."""
+    from cnnc.runtime.executable import Executable
+
+    assert isinstance(net.machine, Executable)
+    manifest, process = net.machine.manifest, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    own = {"constants": net.machine.constant_bytes, "arena": manifest.arena_bytes, "alive": manifest.arena_peak}
+    return {**own, "process": process}
 
 
 def _rivals(compare: str | None) -> list[str]:
@@ -144,11 +156,17 @@ def _profile(net: Net, program: Program, inputs: Mapping[str, Array], seconds: f
 
 
 def _text(facts: dict[str, Any]) -> str:
+    from cnnc.footprint import Footprint
+    from cnnc.summary import size
+
+    memory = dict(facts["memory"])
+    process = memory.pop("process")
     threads = f"{facts['threads']} thread{'s' * (facts['threads'] != 1)}"
     lines = [
         f"{facts['network']}, batch {facts['batch']}, {threads}: median {facts['median_ms']:.4g} ms, "
         f"minimum {facts['minimum_ms']:.4g} ms, {facts['images_per_second']:,.4g} images/s ({facts['calls']:,} calls; "
-        f"compiled in {facts['compile_seconds']:.2f} s)"
+        f"compiled in {facts['compile_seconds']:.2f} s)",
+        f"memory: {Footprint(**memory)}; the process at most {size(process)}",
     ]
     for name, rival in facts.get("compared", {}).items():
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -14,5 +15,16 @@ from cnnc.cli.options import Subject, as_json, subject
 @as_json
 def command(subject: Subject, format: str) -> None:
     """Show output shapes, parameters, multiply-accumulates and memory, layer by layer."""
-    summary = subject.network().summary()
-    click.echo(json.dumps(summary.to_dict(), indent=2) if format == "json" else str(summary))
+    from cnnc.footprint import footprint
+    from cnnc.runtime.errors import TargetError
+
+    network = subject.network()
+    summary = network.summary()
+    try:
+        memory = footprint(network.graph)
+    except TargetError:
+        memory = None  # no native code, no memory of its
+    if format == "json":
+        click.echo(json.dumps({**summary.to_dict(), "native": asdict(memory) if memory else None}, indent=2))
+    else:
+        click.echo(f"{summary}\nnative code: {memory}" if memory else str(summary))

@@ -8,6 +8,7 @@ from command import Command
 from PIL import Image
 
 import cnnc as package
+from cnnc.runtime.executable import Executable
 
 
 def test_summary_of_digits(cnnc: Command, digits: str):
@@ -27,9 +28,28 @@ def test_summary_of_digits(cnnc: Command, digits: str):
 
 
 def test_the_table_ends_with_the_sums(cnnc: Command, digits: str):
-    lines = cnnc("summary", digits).stdout.splitlines()
+    *lines, native = cnnc("summary", digits).stdout.splitlines()
     assert lines[0].split() == ["layer", "stage", "output", "params", "fixed", "MACs", "memory"]
     assert lines[-1].split()[:3] == ["total", "225,034", "2,631,040"]
+    assert native.startswith("native code: constants 1.")
+
+
+def test_the_memory_of_native_code_is_known_before_there_is_any(cnnc: Command, digits: str):
+    said = json.loads(cnnc("summary", digits, "--format", "json").stdout)["native"]
+    machine = package.compile(digits).machine
+    assert isinstance(machine, Executable)
+    manifest = machine.manifest
+    wanted = {"constants": machine.constant_bytes, "arena": manifest.arena_bytes, "alive": manifest.arena_peak}
+    assert said["constants"] <= wanted["constants"] < said["constants"] + 64 * 20  # each begins on a cache line
+    assert {**said, "constants": 0} == {**wanted, "constants": 0}
+    timed = json.loads(cnnc("bench", digits, "--repeats", 1, "--format", "json").stdout)["memory"]
+    assert timed.pop("process") > sum(timed.values())
+    assert timed == wanted
+
+
+def test_what_has_no_native_code_has_a_summary(cnnc: Command, tmp_path: Path):
+    (tmp_path / "m.cnn").write_text("model M { input x: f32[N, 2, 2, 2, 2, 2]  output y = x -> relu }")
+    assert json.loads(cnnc("summary", tmp_path / "m.cnn", "--format", "json").stdout)["native"] is None
 
 
 @pytest.mark.parametrize(
