@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 from .build import Fault
 
@@ -32,11 +33,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-_COUNTED = re.compile(rf"(?:{_TOKEN.pattern})(?:\s*+,)?", re.VERBOSE)
 
-
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     text: str
     start: int
 
@@ -64,24 +62,27 @@ class Token:
         return self.is_literal or self.text in (")", "]")
 
 
+def words_of(text: str) -> list[str]:
+    """The words and signs of a text without its comments; characters that begin none stand alone."""
+    return [word for word in _TOKEN.findall(text) if word[0] != "#"]
+
+
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of a text without its comments; characters that begin none stand alone."""
+    """The words of a text and where they start."""
     return [Token(m[0], m.start()) for m in _TOKEN.finditer(text) if m[0][0] != "#"]
 
 
 @dataclass
 class Part:
-    """Tokens `[first, last)` that should parse on their own, as what `rule` says; or that have faults already."""
+    """Tokens `[first, last)` that should parse on their own, as what `rule` says; or that have faults already.
+
+    A `head` stands between the name of a section and its brace, and has.
+    """
 
     rule: str
     first: int
     last: int
     faults: list[Fault] = field(default_factory=list)
-
-
-def count_words(text: str) -> int:
-    """How many tokens a text has; a comma belongs to the one before it."""
-    return sum(match[0][0] != "#" for match in _COUNTED.finditer(text))
 
 
 @dataclass(frozen=True)
