@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from bisect import bisect_right
@@ -71,12 +72,19 @@ class Diagnostic:
     severity: Severity = "error"
     file: str = ""  # which one it is about, where no place in it is meant
 
+    def __post_init__(self) -> None:
+        """Nothing is told at any length: a name may be as long as a file."""
+        for text in ("message", "label", "help"):
+            object.__setattr__(self, text, _told(getattr(self, text)))
+        object.__setattr__(self, "notes", tuple(map(_told, self.notes)))
+
     def render(self, color: bool = False) -> str:
         """The finding as text, with the source line underlined."""
         paint = _paint if color else _plain
         shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
         head = f"{self.severity}[{self.code}]" if self.code else self.severity
-        lines = [paint(head, shade) + paint(f": {self.message}", "1")]
+        first, *more = _folded(f"{head}: {self.message}", "", "  ")
+        lines = [paint(head, shade) + paint(first.removeprefix(head), "1"), *(paint(line, "1") for line in more)]
         gutter, bar = "", paint("|", "34;1")
         if self.span is not None:
             line, column = self.span.source.position(self.span.start)
@@ -123,7 +131,18 @@ def model_error(diagnostics: list[Diagnostic]) -> ModelError:
     return ModelError("\n\n".join(d.render() for d in diagnostics), diagnostics)
 
 
+_LONGEST_WORD, _LONGEST = 60, 2_000  # of what messages say
+
 _WIDEST = 72  # with the line's number before it, what a terminal of 80 columns holds
+
+
+def _told(text: str) -> str:
+    """A text without the middle of long words and, if it is long itself, without its own."""
+    return _ends(re.sub(r"\w+", lambda word: _ends(word[0], _LONGEST_WORD), text), _LONGEST)
+
+
+def _ends(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
 
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:
@@ -145,10 +164,12 @@ def _cells(text: str) -> int:
 
 
 def _folded(text: str, first: str, later: str) -> list[str]:
-    """Lines for a terminal of 80 columns, broken at spaces."""
-    return textwrap.wrap(
-        text, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    """Lines for a terminal of 80 columns, broken at spaces, though not in the middle of a type."""
+    whole = re.sub(r"\[[^][]{,40}\]", lambda found: found[0].replace(" ", "\xa0"), text)
+    lines = textwrap.wrap(
+        whole, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 def _printable(text: str) -> str:

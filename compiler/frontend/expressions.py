@@ -392,7 +392,8 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
         return not stops
     value = attempt(e.first, scope)
     for operator, part in e.rest:
-        other = attempt(part, scope)
+        comment = replace(scope, advice="`//` divides; a comment begins with `#`") if operator == "//" else scope
+        other = attempt(part, comment)
         failed = value is UNKNOWN or other is UNKNOWN
         value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), part, scope)
     if value is UNKNOWN:

@@ -174,6 +174,12 @@ class Page:
         after = i + 2 if titled else i + 1
         if self.word(after) == "{":
             return after + 1
+        if self.word(i) in ("train", "test") and self.fresh(i):
+            while after < len(self.tokens) and self.word(after) != "{" and not self.fresh(after):
+                after += 1
+            if self.word(after) == "{":
+                return after + 1
+            after = i + 2 if titled else i + 1
         broken = titled if self.word(i) == "test" else self.word(i) == "train" and not titled
         return after if broken and after < len(self.tokens) and self.fresh(i) and self.fresh(after) else None
 
@@ -239,6 +245,7 @@ class _Walk:
         self.page, self.first, self.last = page, first, last
         self.open: list[tuple[int, str]] = []
         self.surplus = 0  # of closing braces
+        self.choice = -1  # the last `if`
         self.parts: list[Part] = []
         self.here: Part | None = None
 
@@ -255,12 +262,15 @@ class _Walk:
         self.surplus = signs.count("}") - signs.count("{") - 1
         i = self.first
         while i < self.last:
+            self.choice = i if page.word(i) == "if" else self.choice
             if self._starts(i):
                 i = self._start(i)
                 continue
             sign = page.word(i)
             if sign == "}" and self.open:
                 self._close(i)
+            elif sign == "{" and self._chooses(i):
+                i = page.closers.get(i, i)
             elif sign == page.word(i - 1) == "{":
                 self.surplus += 1
                 self._wrong(i, "`{` is never closed", "wanted `}`", "E0102")
@@ -285,6 +295,10 @@ class _Walk:
     def _closed_on_its_line(self, i: int) -> int | None:
         end = self.page.closers.get(i, self.last)
         return end if end < self.last and not any(map(self.page.fresh, range(i + 1, end + 1))) else None
+
+    def _chooses(self, i: int) -> bool:
+        """Whether a brace begins a branch of `if p { … } else { … }`, which other languages have."""
+        return self.here is not None and self.here.first <= self.choice
 
     def _starts(self, i: int) -> bool:
         page = self.page
@@ -328,7 +342,13 @@ class _Walk:
             self.here = Part("statement", i, i)
             self._step(i)
             return i + 1
-        if page.word(body - 1) != "{":
+        head = i + 2 if page.word(i + 1)[:1] == '"' else i + 1
+        if page.word(body - 1) == "{" and head < body - 1:
+            token = page.tokens[head]
+            help = 'sections are train { … } and test "what" { … }'
+            fault = Fault(f"expected `{{`, found `{token.text}`", token.start, token.end, help=help)
+            self.parts.append(Part("head", head, body - 1, [fault]))
+        elif page.word(body - 1) != "{":
             self.surplus -= 1
             self._wrong(i, f"expected `{{` after `{page.word(body - 1)}`", at=body - 1)
         self.open.append((body - 1, "{"))
