@@ -83,7 +83,7 @@ class Diagnostic:
         paint = _paint if color else _plain
         shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
         head = f"{self.severity}[{self.code}]" if self.code else self.severity
-        first, *more = _folded(f"{head}: {self.message}", "", "  ")
+        first, *more = folded(f"{head}: {self.message}", "", "  ")
         lines = [paint(head, shade) + paint(first.removeprefix(head), "1"), *(paint(line, "1") for line in more)]
         gutter, bar = "", paint("|", "34;1")
         if self.span is not None:
@@ -107,7 +107,7 @@ class Diagnostic:
             if self.notes or self.help:
                 lines.append(f"{gutter} {bar}")
         for note in (*self.notes, *([f"help: {self.help}"] if self.help else [])):
-            lines += _folded(note, f"{gutter} = ", f"{gutter}     ")
+            lines += folded(note, f"{gutter} = ", f"{gutter}     ")
         return "\n".join(lines)
 
 
@@ -129,6 +129,15 @@ class Refusal(Exception):
 def model_error(diagnostics: list[Diagnostic]) -> ModelError:
     """The exception that carries these findings; its text is all of them, drawn."""
     return ModelError("\n\n".join(d.render() for d in diagnostics), diagnostics)
+
+
+def folded(text: str, first: str, later: str) -> list[str]:
+    """Lines for a terminal of 80 columns, broken at spaces, though not after a code or in the middle of a type."""
+    whole = re.sub(r"^\w+\[\w+\]: |\[[^][]{,40}\]", lambda found: found[0].replace(" ", "\xa0"), text)
+    lines = textwrap.wrap(
+        whole, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace("\xa0", " ") for line in lines]
 
 
 _LONGEST_WORD, _LONGEST = 60, 2_000  # of what messages say
@@ -161,15 +170,6 @@ def _window(text: str, column: int, width: int) -> tuple[str, int]:
 def _cells(text: str) -> int:
     """How many columns of a terminal a text takes: some letters are two wide, marks above others none."""
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
-
-
-def _folded(text: str, first: str, later: str) -> list[str]:
-    """Lines for a terminal of 80 columns, broken at spaces, though not in the middle of a type."""
-    whole = re.sub(r"\[[^][]{,40}\]", lambda found: found[0].replace(" ", "\xa0"), text)
-    lines = textwrap.wrap(
-        whole, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
-    )
-    return [line.replace("\xa0", " ") for line in lines]
 
 
 def _printable(text: str) -> str:
