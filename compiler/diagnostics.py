@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from bisect import bisect_right
@@ -71,12 +72,19 @@ class Diagnostic:
     severity: Severity = "error"
     file: str = ""  # which one it is about, where no place in it is meant
 
+    def __post_init__(self) -> None:
+        """Nothing is told at any length: a name may be as long as a file."""
+        for text in ("message", "label", "help"):
+            object.__setattr__(self, text, _told(getattr(self, text)))
+        object.__setattr__(self, "notes", tuple(map(_told, self.notes)))
+
     def render(self, color: bool = False) -> str:
         """The finding as text, with the source line underlined."""
         paint = _paint if color else _plain
         shade = {"error": "31;1", "warning": "33;1", "note": "36;1"}[self.severity]
         head = f"{self.severity}[{self.code}]" if self.code else self.severity
-        lines = [paint(head, shade) + paint(f": {self.message}", "1")]
+        first, *more = folded(f"{head}: {self.message}", "", "  ")
+        lines = [paint(head, shade) + paint(first.removeprefix(head), "1"), *(paint(line, "1") for line in more)]
         gutter, bar = "", paint("|", "34;1")
         if self.span is not None:
             line, column = self.span.source.position(self.span.start)
@@ -99,7 +107,7 @@ class Diagnostic:
             if self.notes or self.help:
                 lines.append(f"{gutter} {bar}")
         for note in (*self.notes, *([f"help: {self.help}"] if self.help else [])):
-            lines += _folded(note, f"{gutter} = ", f"{gutter}     ")
+            lines += folded(note, f"{gutter} = ", f"{gutter}     ")
         return "\n".join(lines)
 
 
@@ -123,7 +131,27 @@ def model_error(diagnostics: list[Diagnostic]) -> ModelError:
     return ModelError("\n\n".join(d.render() for d in diagnostics), diagnostics)
 
 
+def folded(text: str, first: str, later: str) -> list[str]:
+    """Lines for a terminal of 80 columns, broken at spaces, though not after a code or in the middle of a type."""
+    whole = re.sub(r"^\w+\[\w+\]: |\[[^][]{,40}\]", lambda found: found[0].replace(" ", "\xa0"), text)
+    lines = textwrap.wrap(
+        whole, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+    )
+    return [line.replace("\xa0", " ") for line in lines]
+
+
+_LONGEST_WORD, _LONGEST = 60, 2_000  # of what messages say
+
 _WIDEST = 72  # with the line's number before it, what a terminal of 80 columns holds
+
+
+def _told(text: str) -> str:
+    """A text without the middle of long words and, if it is long itself, without its own."""
+    return _ends(re.sub(r"\w+", lambda word: _ends(word[0], _LONGEST_WORD), text), _LONGEST)
+
+
+def _ends(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
 
 
 def _window(text: str, column: int, width: int) -> tuple[str, int]:
@@ -142,13 +170,6 @@ def _window(text: str, column: int, width: int) -> tuple[str, int]:
 def _cells(text: str) -> int:
     """How many columns of a terminal a text takes: some letters are two wide, marks above others none."""
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
-
-
-def _folded(text: str, first: str, later: str) -> list[str]:
-    """Lines for a terminal of 80 columns, broken at spaces."""
-    return textwrap.wrap(
-        text, 80, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def _printable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lark import Token, Transformer, v_args
+from lark import Token
 
 from . import ast
 
@@ -23,8 +23,7 @@ class Fault(Exception):
         self.code, self.message, self.start, self.end, self.help = code, message, start, end, help
 
 
-@v_args(inline=True)
-class Builder(Transformer):
+class Builder:
     """One method for each rule of the grammar."""
 
     # Declarations

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 import lark
 
@@ -66,13 +66,13 @@ class Weaver:
         self.beside: dict[int, int] = {}  # a comment at the end of the line
         self.late: list[int] = []  # comments that found their line ended by another: they go above the next
         self.gaps: set[int] = set()  # words and comments below a blank line
-        tokens = tokens_of(text)
+        comments_end = {start + len(comment) for start, comment in self.comments.items()}
+        for blank in re.finditer(r"(?<=\S)\s+", text):
+            begins_body = text[blank.start() - 1] == "{" and blank.start() not in comments_end
+            if blank[0].count("\n") > 1 and not begins_body:
+                self.gaps.add(blank.end())
+        tokens = tokens_of(text) if self.comments else []
         starts = [token.start for token in tokens]
-        spans = [(token.start, token.end) for token in tokens]
-        spans += [(start, start + len(comment)) for start, comment in self.comments.items()]
-        for (before, end), (start, _) in pairwise(sorted(spans)):
-            if text[before] != "{" and text.count("\n", end, start) > 1:
-                self.gaps.add(start)
         for start in self.comments:
             self._attach(start, bisect_right(starts, start), tokens)
         self.woven: list[Item] = []
@@ -108,6 +108,8 @@ class Weaver:
         """The stream with its marks replaced, and with the comments above and beside its words."""
         for item in stream:
             match item:
+                case lark.Token():
+                    self._word(item)
                 case Begin():
                     self._begin(_start(item.token), item.blank)
                 case Last():
@@ -116,8 +118,6 @@ class Weaver:
                     self._value(_start(item.token))
                 case ValueEnd():
                     self._put(*((End.NEST, End.GROUP) if self.value_is_below else ()))
-                case lark.Token():
-                    self._word(item)
                 case _:
                     self._put(item)
         return self.woven
@@ -157,6 +157,9 @@ class Weaver:
 
     def _word(self, token: lark.Token) -> None:
         at = _start(token)
+        if not (at in self.above or at in self.beside or self.late or self.line_has_ended):
+            self.woven.append(token)
+            return
         beside = [self.beside[at]] if at in self.beside else []
         if self.line_has_ended:
             self.late += [*self.above.pop(at, ()), *beside]

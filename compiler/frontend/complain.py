@@ -33,6 +33,7 @@ _OPERAND = {"NAME", "NUMBER"}
 _ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
 _COMPARING = ("==", "!=", "<", "<=", ">", ">=")
 _TUPLE = "a tuple stands in brackets: (a, b)"
+_CHOICE = "a choice is a value: y = if p then a else b"
 
 
 def meant(page: Page, first: int, last: int) -> tuple[str, int]:
@@ -65,7 +66,7 @@ def complain(page: Page, part: Part, at: int, expected: Set[str]) -> Fault:
 
     `expected` are the grammar's names of what could have stood there.
     """
-    if at < part.last and (fault := _sign(page, at)):
+    if at < part.last and (fault := _comment(page, part.first, at) or _sign(page, at)):
         return fault
     if at <= part.first + 1 and (fault := _beginning(page, part, at)):
         return fault
@@ -88,6 +89,16 @@ def complain(page: Page, part: Part, at: int, expected: Set[str]) -> Fault:
 def _fault(page: Page, at: int, message: str, help: str = "", code: str = "E0101", last: int | None = None) -> Fault:
     tokens = page.tokens
     return Fault(message, tokens[at].start, tokens[last or at].end, code=code, help=help)
+
+
+def _comment(page: Page, first: int, at: int) -> Fault | None:
+    """A comment of another language: `//` where nothing can be divided, or before what makes no expression with it."""
+    begin = at
+    while begin > first and page.word(begin) != "//" and not page.fresh(begin):
+        begin -= 1
+    if page.word(begin) == "//" and begin > first:
+        return _fault(page, begin, "`//` begins no comment", "a comment begins with `#`")
+    return None
 
 
 def _sign(page: Page, at: int) -> Fault | None:
@@ -113,6 +124,8 @@ def _ill_formed(page: Page, at: int, expected: Set[str]) -> Fault | None:
         return _fault(page, at, f"`{text}` is no number", "as 12, 10_000, 0.5 or 1e-3", code="E0106")
     if text == "." and page.word(at + 1)[:1].isdigit():
         return _fault(page, at, "a number begins with a digit", f"write 0.{page.word(at + 1)}", code="E0106")
+    if text == "{" and expected & {"_THEN", "_ELSE"}:
+        return _fault(page, at, f"expected {_wanted(expected)}, found `{{`", _CHOICE)
     if text == "{" and "NUMBER" in expected:
         return _fault(page, at, "expected an expression, found `{`", "branches stand in brackets: [f, g]")
     if not text.isascii():
@@ -148,7 +161,7 @@ def _beginning(page: Page, part: Part, at: int) -> Fault | None:
         names = ", ".join(page.word(i) for i in _inside(page, first) if page.word(i) != ",")
         return _fault(page, first, "names that are bound stand without brackets", f"write {names} = …")
     if word in ("if", "then", "else") and after != "=":
-        return _fault(page, first, f"`{word}` begins no statement", "a choice is a value: y = if p then a else b")
+        return _fault(page, first, f"`{word}` begins no statement", _CHOICE)
     if _leads(page, first) and at == first + 1:
         return _fault(page, at, f"a `=` is missing before `{after}`", f"a binding is {word} = …")
     if (page.tokens[first].is_literal or word not in RESERVED) and page.tokens[first].ends_value and after not in ",:=":
@@ -190,7 +203,10 @@ def _head(page: Page, first: int, at: int, expected: Set[str]) -> Fault | None:
     if named and kind in RESERVED and text == "-":
         return _fault(page, at, "`-` cannot stand in a name", f"write {name}_{page.word(at + 1)}")
     if named and kind in ("block", "model") and page.tokens[at].begins_value:
-        help = f"parameters stand in brackets: {name}({text})"
+        body = next((i for i in range(at, len(page.tokens)) if page.word(i) in ("=", "{", "")), at)
+        names = [page.word(i) for i in range(at, body) if page.word(i) != ","]
+        rest = "= …" if page.word(body) == "=" else "{ … }"
+        help = f"parameters stand in brackets: {kind} {name}({', '.join(names)}) {rest}"
         return _fault(page, at, f"expected {_wanted(expected)}, found `{text}`", help)
     if kind in ("block", "model") and text == "{" and page.word(at - 1) == "=":
         return _fault(page, at - 1, "`=` before a body", f"a body follows directly: {kind} {name} {{ … }}")
@@ -246,8 +262,6 @@ def _after_value(page: Page, first: int, at: int, expected: Set[str]) -> Fault |
             return _fault(page, at, "`:` inside an expression", "a choice is written if p then a else b")
         if around is not None and page.word(around) == "(":
             return _fault(page, at, "`:` inside brackets", f"what is given a value is written {before}=…")
-    if text == "//":
-        return _fault(page, at, "`//` begins no comment", "a comment begins with `#`")
     if text == "if":
         return _fault(page, at, "`if` comes first", "a choice is written if p then a else b")
     if text == "elif":

@@ -224,10 +224,11 @@ def _index(e: ast.Index, scope: Scope) -> Any:
 
 def _call(e: ast.Call, scope: Scope) -> Any:
     callee = evaluate(e.callee, scope)
-    given = [
-        Given(a.name, attempt(a.value, replace(scope, advice=_words(callee, k, a))), a)
-        for k, a in enumerate(e.arguments)
-    ]
+    given = []
+    for k, argument in enumerate(e.arguments):
+        advice = _words(callee, k, argument)
+        inside = replace(scope, advice=advice) if advice or scope.advice else scope
+        given.append(Given(argument.name, attempt(argument.value, inside), argument))
     _want_no_tensors(e, callee, given, scope)
     if is_operator(callee):
         return operator_stage(callee, given, e, scope)
@@ -391,7 +392,8 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
         return not stops
     value = attempt(e.first, scope)
     for operator, part in e.rest:
-        other = attempt(part, scope)
+        comment = replace(scope, advice="`//` divides; a comment begins with `#`") if operator == "//" else scope
+        other = attempt(part, comment)
         failed = value is UNKNOWN or other is UNKNOWN
         value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), part, scope)
     if value is UNKNOWN:

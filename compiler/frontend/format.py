@@ -27,13 +27,15 @@ Formatting again changes nothing. Words stay, but for commas at the end of brack
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise, takewhile
 from typing import Any, Literal
 
-from lark import Token, Transformer, v_args
+from lark import Token
 
 from ...runtime.errors import InternalError
 from ..diagnostics import Source
@@ -41,7 +43,7 @@ from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
 from .lalr import Parser
-from .layout import tokens_of
+from .layout import words_of
 from .parse import parse
 from .sources import check_source
 
@@ -50,24 +52,41 @@ WIDTH = 100
 
 def format(source: Source) -> str:
     """A file in the one layout; raises `ModelError` with its syntax errors, or if it gets too large."""
-    parse(source)
-    document: Doc = _parser().parse(source.text, "file")
-    text = write(Weaver(source.text).weave(flatten(document)), WIDTH)
+    with _uncollected():
+        text = _laid_out(source)
     check_source(Source(f"the layout of {source.name}", text), len(text.encode()))
     if _words(text) != _words(source.text):
         raise InternalError(f"the layout of {source.name} would change what it says")
     return text
 
 
+def _laid_out(source: Source) -> str:
+    parse(source)
+    document: Doc = _parser().parse(source.text, "file")
+    return write(Weaver(source.text).weave(flatten(document)), WIDTH)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look again and again at a million objects, none of them garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 @cache
 def _parser() -> Parser:
     """The parser of `parse`, which here gives documents and leaves no token out."""
-    return Parser(_Layout(), tables.made(("file",), keep_all_tokens=True))
+    return Parser(_Layout(), tables.written(), keep_all_tokens=True)
 
 
 def _words(text: str) -> list[str]:
     """The words of a text but for commas, then its comments."""
-    return [*(token.text for token in tokens_of(text) if token.text != ","), *comments_of(text).values()]
+    return [*(word for word in words_of(text) if word != ","), *comments_of(text).values()]
 
 
 # From rules of the grammar to documents
@@ -87,8 +106,7 @@ class _Piece:
     sort: Literal["", "number", "numbers", "list", "conditional", "setting", "statements"] = ""
 
 
-@v_args(inline=True)
-class _Layout(Transformer):
+class _Layout:
     """One method for each rule of the grammar. Lark calls them while it parses, so nothing recurses."""
 
     def file(self, *declarations: _Piece) -> Doc:

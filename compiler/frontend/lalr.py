@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lark import Token, Transformer
+from lark import Token
 from lark.grammar import Rule
 from lark.lexer import TerminalDef
 from lark.parse_tree_builder import ExpandSingleChild
@@ -46,10 +46,10 @@ class _Reduction:
 
 
 class Parser:
-    """The language, read by what `transformer` does for each rule."""
+    """The language, read by what `builder` does for each rule."""
 
-    def __init__(self, transformer: Transformer, tables: Tables):
-        makers = tables.makers(transformer)
+    def __init__(self, builder: object, tables: Tables, keep_all_tokens: bool = False):
+        makers = tables.makers(builder, keep_all_tokens)
         reductions = [_reduction(rule, make) for rule, make in zip(tables.rules, makers, strict=True)]
         self._starts, self._ends = tables.starts, tables.ends
         self._actions: dict[int, dict[str, int | _Reduction]] = {}  # by state and token: the state that follows
@@ -74,7 +74,7 @@ class Parser:
         self._walked: dict[tuple[int, str, str], int] = {}
 
     def parse(self, text: str, start: str) -> Any:
-        """What the transformer makes of a text; raises `Unexpected`, or what the transformer raises."""
+        """What the builder makes of a text; raises `Unexpected`, or what the builder raises."""
         actions, lexers, walked = self._actions, self._lexers, self._walked
         state, end = self._starts[start], self._ends[start]
         states, values = [state], []
@@ -86,11 +86,12 @@ class Parser:
             begin, after = match.span(kind) if match.lastgroup else (match.end(), match.end())
             if kind is END and begin < len(text):
                 raise self._unexpected(text, begin, states)
-            line += text.count("\n", at, begin)
+            if at < begin:
+                line += text.count("\n", at, begin)
             while isinstance(step := actions[state].get(kind), _Reduction):
-                if step.size:
-                    value = step.make(values[-step.size :])
-                    del values[-step.size :], states[-step.size :]
+                if size := step.size:
+                    value = step.make(values[-size:])
+                    del values[-size:], states[-size:]
                 else:
                     value = step.make([])
                 below = states[-1]

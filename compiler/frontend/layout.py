@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 from .build import Fault
 
@@ -32,11 +33,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-_COUNTED = re.compile(rf"(?:{_TOKEN.pattern})(?:\s*+,)?", re.VERBOSE)
 
-
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     text: str
     start: int
 
@@ -64,24 +62,27 @@ class Token:
         return self.is_literal or self.text in (")", "]")
 
 
+def words_of(text: str) -> list[str]:
+    """The words and signs of a text without its comments; characters that begin none stand alone."""
+    return [word for word in _TOKEN.findall(text) if word[0] != "#"]
+
+
 def tokens_of(text: str) -> list[Token]:
-    """The tokens of a text without its comments; characters that begin none stand alone."""
+    """The words of a text and where they start."""
     return [Token(m[0], m.start()) for m in _TOKEN.finditer(text) if m[0][0] != "#"]
 
 
 @dataclass
 class Part:
-    """Tokens `[first, last)` that should parse on their own, as what `rule` says; or that have faults already."""
+    """Tokens `[first, last)` that should parse on their own, as what `rule` says; or that have faults already.
+
+    A `head` stands between the name of a section and its brace, and has.
+    """
 
     rule: str
     first: int
     last: int
     faults: list[Fault] = field(default_factory=list)
-
-
-def count_words(text: str) -> int:
-    """How many tokens a text has; a comma belongs to the one before it."""
-    return sum(match[0][0] != "#" for match in _COUNTED.finditer(text))
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,12 @@ class Page:
         after = i + 2 if titled else i + 1
         if self.word(after) == "{":
             return after + 1
+        if self.word(i) in ("train", "test") and self.fresh(i):
+            while after < len(self.tokens) and self.word(after) != "{" and not self.fresh(after):
+                after += 1
+            if self.word(after) == "{":
+                return after + 1
+            after = i + 2 if titled else i + 1
         broken = titled if self.word(i) == "test" else self.word(i) == "train" and not titled
         return after if broken and after < len(self.tokens) and self.fresh(i) and self.fresh(after) else None
 
@@ -238,6 +245,7 @@ class _Walk:
         self.page, self.first, self.last = page, first, last
         self.open: list[tuple[int, str]] = []
         self.surplus = 0  # of closing braces
+        self.choice = -1  # the last `if`
         self.parts: list[Part] = []
         self.here: Part | None = None
 
@@ -254,12 +262,15 @@ class _Walk:
         self.surplus = signs.count("}") - signs.count("{") - 1
         i = self.first
         while i < self.last:
+            self.choice = i if page.word(i) == "if" else self.choice
             if self._starts(i):
                 i = self._start(i)
                 continue
             sign = page.word(i)
             if sign == "}" and self.open:
                 self._close(i)
+            elif sign == "{" and self._chooses(i):
+                i = page.closers.get(i, i)
             elif sign == page.word(i - 1) == "{":
                 self.surplus += 1
                 self._wrong(i, "`{` is never closed", "wanted `}`", "E0102")
@@ -284,6 +295,10 @@ class _Walk:
     def _closed_on_its_line(self, i: int) -> int | None:
         end = self.page.closers.get(i, self.last)
         return end if end < self.last and not any(map(self.page.fresh, range(i + 1, end + 1))) else None
+
+    def _chooses(self, i: int) -> bool:
+        """Whether a brace begins a branch of `if p { … } else { … }`, which other languages have."""
+        return self.here is not None and self.here.first <= self.choice
 
     def _starts(self, i: int) -> bool:
         page = self.page
@@ -327,7 +342,13 @@ class _Walk:
             self.here = Part("statement", i, i)
             self._step(i)
             return i + 1
-        if page.word(body - 1) != "{":
+        head = i + 2 if page.word(i + 1)[:1] == '"' else i + 1
+        if page.word(body - 1) == "{" and head < body - 1:
+            token = page.tokens[head]
+            help = 'sections are train { … } and test "what" { … }'
+            fault = Fault(f"expected `{{`, found `{token.text}`", token.start, token.end, help=help)
+            self.parts.append(Part("head", head, body - 1, [fault]))
+        elif page.word(body - 1) != "{":
             self.surplus -= 1
             self._wrong(i, f"expected `{{` after `{page.word(body - 1)}`", at=body - 1)
         self.open.append((body - 1, "{"))

@@ -18,7 +18,7 @@ from .advice import advise
 from .model import Elaborated, choose, elaborate, models_to_check, warn_unused_declarations
 from .place import Run
 from .program import FileModule, Program
-from .reach import to_graph
+from .reach import loose_ends, to_graph
 from .recursion import room
 from .report import Enough, Failure, Report, Silenced
 from .sources import check_source, read_source
@@ -129,20 +129,19 @@ def _load(module: FileModule, name: str | None, settings: Settings, sizes: Sizes
         graph = _graph(done, run)
     wrong = module.report.of("error")
     if wrong or done is None or graph is None:
-        raise model_error(wrong or module.report.of("note"))
+        raise model_error(module.report.of("error", "warning") if wrong else module.report.of("note"))
     train, *_ = [*done.sections("train"), None]
     return Model(graph, train, tuple(done.sections("test")), tuple(module.report.of("warning", "note")))
 
 
 def _graph(done: Elaborated, run: Run) -> Graph | None:
-    """The graph of an elaboration, its advice reported; None where an output failed."""
-    outputs = {word: value for word, value in done.outputs.items() if isinstance(value, Tensor)}
-    if len(outputs) < len(done.outputs):
-        return None
-    graph = to_graph(done.name, run, outputs)
+    """The graph of an elaboration, its advice reported; where an output failed, none, and advice about the rest."""
+    outputs = {word: value.wire for word, value in done.outputs.items() if isinstance(value, Tensor)}
+    whole = len(outputs) == len(done.outputs)
+    graph = to_graph(done.name, run, outputs if whole else loose_ends(run))
     for warning in advise(graph):
         run.report.add(warning)
-    return graph
+    return graph if whole else None
 
 
 @contextmanager

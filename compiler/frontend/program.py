@@ -15,11 +15,12 @@ from .blocks import BlockValue, ModelValue
 from .closest import closest
 from .cycles import find_cycles
 from .expressions import attempt
+from .layout import words_of
 from .parse import salvage
 from .place import elided
 from .report import UNKNOWN, Report
 from .scope import MISSING, Module, Scope
-from .sources import read_source
+from .sources import LARGEST, WORDS, read_source
 
 FILES = 100
 TOO_MANY = "E0335"
@@ -148,10 +149,15 @@ class Program:
         self._named = folder
         self._modules: dict[Path, FileModule | None] = {}
         self._open: list[Path] = []
+        self._bytes = self._words = 0
         self._full = False
 
     def load(self, source: Source, path: Path | None = None) -> FileModule:
-        """A file, as far as it parses, and all that it uses."""
+        """A file, as far as it parses, and all that it uses; raises `Refusal` if that is too much in all."""
+        self._bytes += len(source.text.encode(errors="replace"))
+        self._words += len(words_of(source.text))
+        if self._bytes > LARGEST or self._words > WORDS:
+            raise Refusal(TOO_MANY, f"more text in all files than {LARGEST // 1000} kB or {WORDS:,} words and signs")
         file, errors = salvage(source)
         for error in errors:
             self.report.add(error)
@@ -169,20 +175,19 @@ class Program:
         """The module of a `use`; `None`, reported, where there is none."""
         try:
             path = self._path(use.path.text, user)
+            if path not in self._modules:
+                self._modules[path] = None
+                self._modules[path] = self.load(read_source(path, self._shown(path)), path)
+            return self._modules[path]
         except Refusal as refusal:
             if refusal.code != TOO_MANY or not self._full:
                 self.report.add(refusal.at(module.span(use.path)))
             self._full |= refusal.code == TOO_MANY
-            return None
-        if path not in self._modules:
-            self._modules[path] = None
-            try:
-                self._modules[path] = self.load(read_source(path, self._shown(path)), path)
-            except ModelError as error:
-                for diagnostic in error.diagnostics:
-                    assert isinstance(diagnostic, Diagnostic)
-                    self.report.add(diagnostic)
-        return self._modules[path]
+        except ModelError as error:
+            for diagnostic in error.diagnostics:
+                assert isinstance(diagnostic, Diagnostic)
+                self.report.add(diagnostic)
+        return None
 
     def _path(self, text: str, user: Path | None) -> Path:
         """The file that a `use` means; raises `Refusal` where none may be used."""
@@ -206,7 +211,7 @@ class Program:
             way = [p.name for p in self._open[self._open.index(path) :]]
             help = "move what both need into a third file"
             raise Refusal("E0223", f"files use one another: {' -> '.join([*way, path.name])}", help=help)
-        if len(self._modules) >= FILES:
+        if self._full or len(self._modules) >= FILES:
             raise Refusal(TOO_MANY, f"more than {FILES} files")
         return path
 

@@ -10,13 +10,13 @@ from ..ir.operator import REGISTRY, ParamSpec
 from ..ir.types import Type
 from .layout import RESERVED
 from .place import Run
-from .tensors import Application, Tensor, Wire
+from .tensors import Application, Wire
 
 
-def to_graph(name: str, run: Run, outputs: dict[str, Tensor]) -> Graph:
+def to_graph(name: str, run: Run, outputs: dict[str, Wire]) -> Graph:
     """The graph of the outputs. Inputs keep their names; of the other values, those with the same name are numbered."""
     graph = Graph(name)
-    needed = _reached(tensor.wire.maker for tensor in outputs.values())
+    needed = _reached(wire.maker for wire in outputs.values())
     names = Names(made.name for made in run.inputs)
     values: dict[Wire, Value] = {}
     for made in run.inputs:
@@ -30,8 +30,15 @@ def to_graph(name: str, run: Run, outputs: dict[str, Tensor]) -> Graph:
             for weight in made.weights.values():
                 spec = run.weights[weight]
                 graph.params[weight] = param_of(spec)
-    graph.outputs = {name: values[tensor.wire] for name, tensor in outputs.items()}
+    graph.outputs = {name: values[wire] for name, wire in outputs.items()}
     return graph
+
+
+def loose_ends(run: Run) -> dict[str, Wire]:
+    """What was made and nothing reads."""
+    read = {wire for made in run.applications for wire in made.operands}
+    made = (Wire(made, i) for made in run.applications for i in range(len(made.types)))
+    return {f"end_{n}": wire for n, wire in enumerate(made) if wire not in read}
 
 
 def param_of(spec: ParamSpec) -> Param:

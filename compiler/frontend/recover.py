@@ -11,7 +11,7 @@ from . import ast
 from .build import Fault
 from .complain import complain, meant
 from .lalr import Parser, Unexpected
-from .layout import CLOSING, DECLARING, RESERVED, Outline, Page, Part
+from .layout import DECLARING, RESERVED, Outline, Page, Part
 from .report import FINDINGS, incomplete
 
 
@@ -70,6 +70,8 @@ def _fragment(part: Part, page: Page) -> ast.Fragment:
     if first == last:
         end = page.tokens[first - 1].end
         return ast.Fragment(end, end, "", frozenset(), False)
+    if part.rule == "head":
+        return ast.Fragment(page.tokens[first].start, page.tokens[last - 1].end, "", frozenset(), False)
     kind, at = meant(page, first, last)
     if part.rule == "_declaration" and not kind:
         kind = "let"
@@ -83,7 +85,7 @@ def _fragment(part: Part, page: Page) -> ast.Fragment:
             at += 2
             heads.append(page.word(at))
         names = {page.word(i) for i in range(first + 1, last) if page.word(i - 1) == "as"}
-        names |= _bound(page, first, last) if kind else set()
+        names |= _bound(page, first, last) if kind or page.word(first) == "if" else set()
     named = {name for name in heads if name.isidentifier() and name not in RESERVED}
     merged = kind in DECLARING | {"input"} and page.word(at + 1) in (",", ")", "[")  # a sign after the name is missing
     unsaid = merged or len(named) < len(heads) or (first < at < last and page.fresh(at))
@@ -93,10 +95,10 @@ def _fragment(part: Part, page: Page) -> ast.Fragment:
 
 
 def _bound(page: Page, first: int, last: int) -> set[str]:
-    """The names before a `=` outside of brackets."""
+    """The names before a `=` outside of calls and lists."""
     found, depth = set(), 0
     for i in range(first, last):
-        depth += (page.word(i) in CLOSING) - (page.word(i) in CLOSING.values())
+        depth += (page.word(i) in ("(", "[")) - (page.word(i) in (")", "]"))
         if depth == 0 and page.tokens[i].is_name and page.binds(i):
             found.add(page.word(i))
     return found

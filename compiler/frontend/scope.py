@@ -14,7 +14,7 @@ from .functions import FUNCTIONS
 from .layout import CONSTANTS
 from .place import Place, Run
 from .report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
-from .synonyms import SYNONYMS
+from .synonyms import FOREIGN_STAGES, SYNONYMS
 from .values import WORDS, describe
 
 MISSING = object()
@@ -181,7 +181,7 @@ class Scope:
         """What may be meant by a name that nobody knows."""
         if name in self.coming:
             return f"`{name}` is bound below, at {self.coming[name]}"
-        return self.near(name) or self.advice
+        return self.near(name) or FOREIGN_STAGES.get(name.lower().replace("_", "")) or self.advice
 
     def near(self, name: str, cutoff: float = 0.7) -> str:
         operators = [word for word, record in REGISTRY.items() if record.stage]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from lark import Lark, Token, Transformer, Tree
-from lark.grammar import Rule
+from lark import Lark, Token, Tree
+from lark.grammar import Rule, RuleOptions
 from lark.lexer import Lexer, TerminalDef
 from lark.parse_tree_builder import ParseTreeBuilder
 from lark.parsers.lalr_analysis import Shift
@@ -32,6 +32,17 @@ class _Ours(Lexer):
         raise NotImplementedError
 
 
+class _Spreading:
+    """A builder whose methods take their arguments as a list, which is how Lark calls them."""
+
+    def __init__(self, builder: object):
+        self._builder = builder
+
+    def __getattr__(self, rule: str) -> Callable[[list[Any]], Any]:
+        method = getattr(self._builder, rule)
+        return lambda parts: method(*parts)
+
+
 @dataclass(frozen=True)
 class Tables:
     """An LALR(1) automaton. In each state, by the name of a token or rule: the state that follows, or `~k` to reduce by
@@ -44,10 +55,10 @@ class Tables:
     terminals: tuple[TerminalDef, ...]
     ignored: tuple[str, ...]
 
-    def makers(self, transformer: Transformer) -> list[Callable[[list[Any]], Any]]:
-        """What a transformer makes of each rule's parts, with Lark's conventions about which parts those are."""
-        builder = ParseTreeBuilder(list(self.rules), Tree, maybe_placeholders=True)
-        made = builder.create_callback(transformer)
+    def makers(self, builder: object, keep_all_tokens: bool = False) -> list[Callable[[list[Any]], Any]]:
+        """What a builder's methods make of each rule's parts, with Lark's conventions about which parts those are."""
+        rules = [_keeping(rule) for rule in self.rules] if keep_all_tokens else list(self.rules)
+        made = ParseTreeBuilder(rules, Tree, maybe_placeholders=True).create_callback(_Spreading(builder))
         return [made[rule] for rule in self.rules]
 
     def to_json(self) -> str:
@@ -76,18 +87,22 @@ class Tables:
         )
 
 
-def made(starts: tuple[str, ...] = STARTS, keep_all_tokens: bool = False) -> Tables:
+def _keeping(rule: Rule) -> Rule:
+    """A rule whose maker is given the tokens too that say nothing new."""
+    kept = RuleOptions(True, rule.options.expand1, empty_indices=rule.options.empty_indices)
+    return Rule(rule.origin, rule.expansion, rule.order, rule.alias, kept)
+
+
+def made() -> Tables:
     """The tables, made from the grammar."""
-    lark = Lark.open_from_package(
-        "cnnc.grammar", "cnn.lark", parser="lalr", lexer=_Ours, start=list(starts), keep_all_tokens=keep_all_tokens
-    )
+    lark = Lark.open_from_package("cnnc.grammar", "cnn.lark", parser="lalr", lexer=_Ours, start=list(STARTS))
     table = lark.parser.parser.parser.parse_table  # type: ignore[attr-defined]
     rules = {rule: number for number, rule in enumerate(lark.rules)}
     for steps in table.states.values():
         for action, argument in steps.values():
             if action is not Shift:
                 rules.setdefault(argument, len(rules))
-    number = _numbers(table.states, [table.start_states[start] for start in starts])
+    number = _numbers(table.states, [table.start_states[start] for start in STARTS])
     states = {
         number[state]: {
             name: number[argument] if action is Shift else ~rules[argument]

@@ -82,7 +82,7 @@ def report(error: Exception | KeyboardInterrupt, trace: Trace) -> int:
             note("\n\n".join(_drawn(finding) for finding in error.diagnostics) or str(error))
             return WRONG
         case CnncError() if not isinstance(error, InternalError):
-            note(str(error) if error.code else f"error: {error}")
+            note(_narrow(str(error) if error.code else f"error: {error}"))
             return WRONG
         case MemoryError():
             _complain("out of memory")
@@ -103,6 +103,14 @@ def _drawn(finding: object) -> str:
     from cnnc.compiler.diagnostics import Diagnostic
 
     return finding.render(colored()) if isinstance(finding, Diagnostic) else str(finding)
+
+
+def _narrow(text: str) -> str:
+    """The lines of a message, none wider than a terminal unless a path or a name is."""
+    from cnnc.compiler.diagnostics import folded
+
+    lines = [folded(line, "", "      " if line.startswith("  = ") else "  ") for line in text.splitlines()]
+    return "\n".join(part for line in lines for part in line)
 
 
 def _lower(text: str) -> str:

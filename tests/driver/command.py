@@ -9,6 +9,11 @@ from cnnc.cli import main
 Command = Callable[..., Result]
 
 
+def on_one_line(text: str) -> str:
+    """A message without the breaks that keep it narrow."""
+    return " ".join(text.split())
+
+
 def invoke(*words: object) -> Result:
     """Run `cnnc` with these words; the result has `exit_code`, `stdout` and `stderr`."""
     return CliRunner().invoke(main, [str(word) for word in words])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import Command
+from command import Command, on_one_line
 
 from cnnc.compiler.pipeline import GRAPH_PASSES
 from cnnc.runtime.executable import Executable
@@ -118,7 +118,7 @@ def test_bench_with_random_weights(cnnc: Command, tmp_path: Path):
     path.write_text("model M { input x: f32[N, 2]  output y = x -> dense(3) }")
     refused = cnnc("bench", path)
     assert refused.exit_code == 1
-    assert "no m.safetensors or m.npz beside it" in refused.stderr
+    assert "no m.safetensors or m.npz beside it" in on_one_line(refused.stderr)
     assert cnnc("bench", path, "--random-weights", 1, "--repeats", 1).exit_code == 0
 
 
@@ -141,6 +141,6 @@ def test_verify_names_the_first_layer_that_differs(cnnc: Command, digits: str, m
     result = cnnc("verify", digits)
     assert result.exit_code == 1
     assert "probs  DIFFERS" in result.stdout
-    assert "the first layer that differs by itself is `relu_2`, conv(64, 3) -> relu by " in result.stdout
+    assert "the first layer that differs by itself is `relu_2`, conv(64, 3) -> relu by " in on_one_line(result.stdout)
     assert "digits.cnn:7:8\n" in result.stdout
     assert "7 |     -> conv(64, 3) as conv2 -> relu -> maxpool(2)" in result.stdout

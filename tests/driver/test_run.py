@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command import Command
+from command import Command, on_one_line
 from PIL import Image
 
 import cnnc as package
@@ -118,7 +118,7 @@ def test_files_that_do_not_fit_are_refused(
             np.savez(path, **content)
     result = cnnc("run", digits, path)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert says in result.stderr
+    assert says in on_one_line(result.stderr)
     assert "Traceback" not in result.stderr
 
 

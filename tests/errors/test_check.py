@@ -107,3 +107,36 @@ def test_long_help_is_folded_and_carets_stand_below_wide_letters():
     at = next(k for k, line in enumerate(lines) if "filters=4" in line)
     assert lines[at].index("filters=4") + len("画像") == lines[at + 1].index("^")
     assert [line for line in lines if "bias=true" in line and not line.startswith("  = ")]
+
+
+LONG = {
+    "a name": f"output y = x -> {'r' * 90_000}",
+    "a string": f'output y = x -> conv("{"x y " * 20_000}", 3)',
+    "a list": f"output y = x -> conv([{'1, ' * 20_000}], 3)",
+    "a pipe": f"output y = x -> conv({' -> '.join(['relu'] * 5_000)}, 3)",
+    "names": f"{', '.join(f'name{k}' for k in range(5_000))} = x  output y = x",
+    "a word that is none": f"output y = x -> relu 1{'x' * 90_000}",
+    "a shape": f"z: f32[{', '.join(['1'] * 30)}] = x  output y = z -> relu",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_no_message_is_wider_than_a_terminal_or_longer_than_a_screen(name: str):
+    lines = check("-", text=f"model M {{\n  input x: f32[N, 3, 8, 8]\n  {LONG[name]}\n}}\n").stderr.splitlines()
+    assert lines[0].startswith("error[E")
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 40
+
+
+def test_warnings_stand_beside_errors_in_the_order_of_their_places():
+    text = (
+        "model M {\n  input x: f32[N, 3, 8, 8]\n  a = x -> conv(8, 3) -> batchnorm\n"
+        "  b = a -> Conv2D(8, 3)\n  output y = (b, a) -> add -> relu\n}\n"
+    )
+    Path("both.cnn").write_text(text)
+    for verb in ("check", "summary"):
+        told = CliRunner().invoke(main, [verb, "both.cnn"]).stderr
+        assert [line.split(":")[0] for line in told.splitlines() if line.startswith(("error", "warning"))] == [
+            "warning[W0301]",
+            "error[E0201]",
+        ]

@@ -1,20 +1,24 @@
-"""Programs that ask for too much, and what is wrong with each (nothing, where the code is empty)."""
+"""Programs that ask for too much. The large ones are as large as a file may be."""
 
 from __future__ import annotations
 
-import re
+from cnnc.compiler.frontend.layout import words_of
+from cnnc.compiler.frontend.sources import LARGEST, WORDS
 
-MB = 1_000_000
+BYTES, SIGNS = LARGEST - 1_000, WORDS - 500  # with room for what stands around them
+CONSTS = SIGNS // 4
 
 
 def model(stage: str = "relu", before: str = "", shape: str = "3, 8, 8") -> str:
     return f"{before}\nmodel M {{ input x: f32[N, {shape}] output y = x -> {stage} }}\n"
 
 
-def filled(unit: str, words: int = 215_000) -> str:
-    """As many copies as a file may hold; `%d` counts them."""
-    copies = min(words // len(re.findall(r"\w+|[^\w\s,]", unit.replace("%d", ""))), (MB - 1000) // (len(unit) + 3))
-    return "".join(unit.replace("%d", str(k)) for k in range(copies))
+def filled(unit: str, share: float = 1) -> str:
+    """As many copies as a file, or this share of one, holds; `%d` counts them."""
+    copies = BYTES // (len(unit.encode()) + 3 * unit.count("%d"))
+    if words := len(words_of(unit.replace("%d", ""))):
+        copies = min(copies, SIGNS // words)
+    return "".join(unit.replace("%d", str(k)) for k in range(int(share * copies)))
 
 
 def chain(first: str, step: str, rounds: int = 79) -> str:
@@ -50,77 +54,77 @@ DEEP = {
     "keywords": ("conv(channels=", "1", ")"),
 }
 SHALLOW = {
-    "a sum": "1" + "+1" * 200_000,
-    "a comparison": "1" + "<1" * 200_000,
-    "a pipe": "relu" + "->relu" * 100_000,
-    "a conjunction": "true" + " and true" * 90_000,
-    "a list": "[" + "1," * 200_000 + "]",
-    "a list of negative numbers": "[" + "-1," * 200_000 + "]",
-    "a list of lists": "[" + "[]," * 200_000 + "]",
-    "a tuple": "(" + "1," * 200_000 + ")",
-    "a call": "max(" + "1," * 200_000 + ")",
-    "named arguments": "conv(" + "k=1," * 70_000 + ")",
-    "a string": '"' + "x" * 900_000 + '"',
-    "a name": "x" * 900_000,
-    "an unclosed string": '"' + "x" * 900_000,
-    "digits": "1" * 900_000,
-    "digits of a real": "0." + "1" * 900_000,
-    "digits and underscores": "1_" * 200_000 + "1",
+    "a sum": "1" + filled("+1"),
+    "a comparison": "1" + filled("<1"),
+    "a pipe": "relu" + filled("->relu"),
+    "a conjunction": "true" + filled(" and true"),
+    "a list": "[" + filled("1,") + "]",
+    "a list of negative numbers": "[" + filled("-1,") + "]",
+    "a list of lists": "[" + filled("[],") + "]",
+    "a tuple": "(" + filled("1,") + ")",
+    "a call": "max(" + filled("1,") + ")",
+    "named arguments": "conv(" + filled("k=1,") + ")",
+    "a string": '"' + "x" * BYTES + '"',
+    "a name": "x" * BYTES,
+    "an unclosed string": '"' + "x" * BYTES,
+    "digits": "1" * BYTES,
+    "digits of a real": "0." + "1" * BYTES,
+    "digits and underscores": "1_" * (BYTES // 2) + "1",
     "an exponent": "1e999999999",
     "a small exponent": "1e-999999999",
-    "an exponent of many digits": "1e" + "9" * 900_000,
-    "zeros": "0" * 900_000 + "1",
-    "blanks": " " * 900_000 + "1",
-    "lines": "\n" * 900_000 + "1",
-    "carriage returns": "\r" * 900_000 + "1",
-    "arrows": "->" * 200_000,
-    "stars": "**" * 200_000,
-    "dots": "." * 900_000,
-    "quotes": '"' * 900_000,
-    "quotes, odd": '"' * 900_001,
-    "hashes": "#" * 900_000,
-    "foreign letters": "é" * 200_000,
-    "foreign words": "é " * 200_000,
+    "an exponent of many digits": "1e" + "9" * BYTES,
+    "zeros": "0" * BYTES + "1",
+    "blanks": " " * BYTES + "1",
+    "lines": "\n" * BYTES + "1",
+    "carriage returns": "\r" * BYTES + "1",
+    "arrows": filled("->"),
+    "stars": filled("**"),
+    "dots": filled("."),
+    "quotes": '"' * (2 * SIGNS),
+    "quotes, odd": '"' * (2 * SIGNS + 1),
+    "hashes": "#" * BYTES,
+    "foreign letters": filled("é"),
+    "foreign words": filled("é "),
 }
 WHOLE = {
-    "(": "(" * MB,
-    ")": ")" * MB,
-    "{": "{" * MB,
-    "[": "[" * MB,
-    "-": "-" * MB,
-    "- apart": "- " * (MB // 2),
-    "=": "=" * MB,
-    ",": "," * MB,
-    '"': '"' * MB,
-    "one line": "x" * MB,
-    "words": "x " * (MB // 2),
-    "numbers": "1 " * (MB // 2),
-    "model": "model " * (MB // 6),
-    "block {": "block a {" * (MB // 9),
-    "if": "if " * (MB // 3),
-    "input": "model M { " + "input " * (MB // 6 - 10),
-    "as": "const a = " + "b as " * (MB // 5 - 10),
-    "a = (": "model M { " + "a = ( " * (MB // 6 - 10),
-    "a = }": "model M { " + "a = } " * (MB // 6 - 10),
-    "train {": "model M { " + "train { " * (MB // 8 - 10),
-    "bad consts": "const a = \n" * (MB // 11),
-    "bad statements": "model M { " + "a = ->\n" * (MB // 7 - 10) + "}",
-    "comments": "# x\n" * (MB // 4),
+    "(": filled("("),
+    ")": filled(")"),
+    "{": filled("{"),
+    "[": filled("["),
+    "-": filled("-"),
+    "- apart": filled("- "),
+    "=": filled("="),
+    ",": filled(","),
+    '"': '"' * (2 * SIGNS),
+    "one line": "x" * BYTES,
+    "words": filled("x "),
+    "numbers": filled("1 "),
+    "model": filled("model "),
+    "block {": filled("block a {"),
+    "if": filled("if "),
+    "input": "model M { " + filled("input "),
+    "as": "const a = " + filled("b as "),
+    "a = (": "model M { " + filled("a = ( "),
+    "a = }": "model M { " + filled("a = } "),
+    "train {": "model M { " + filled("train { "),
+    "bad consts": filled("const a = \n"),
+    "bad statements": "model M { " + filled("a = ->\n") + "}",
+    "comments": filled("# x\n"),
     "small models": filled("model M%d{input x:f32[N,1]output y=x}\n"),
     "small models with a stage": filled("model M%d{input x:f32[N,1]output y=x->relu}\n"),
     "the same model": filled("model M{input x:f32[N,1]output y=x}\n"),
     "small blocks": filled("block b%d=relu\n") + model(),
-    "blocks used": filled("block b%d=relu\n", 80_000) + model("->".join(f"b{k}" for k in range(20_000))),
+    "blocks used": filled("block b%d=relu\n", 1 / 3) + model(filled("b%d->", 2 / 3) + "relu"),
     "consts": filled("const a%d=1\n") + model(),
     "consts, the same": filled("const a=1\n") + model(),
-    "consts in a chain": "".join(f"const a{k}=a{k + 1}\n" for k in range(40_000))
-    + "const a40000=1\n"
+    "consts in a chain": "".join(f"const a{k}=a{k + 1}\n" for k in range(CONSTS))
+    + f"const a{CONSTS}=1\n"
     + model("conv(a0,1)"),
     "consts in a chain, backwards": "const a0=1\n"
-    + "".join(f"const a{k}=a{k - 1}\n" for k in range(1, 40_000))
-    + model("conv(a39999,1)"),
-    "consts in a ring": "".join(f"const a{k}=a{(k + 1) % 40_000}\n" for k in range(40_000)) + model(),
-    "blocks in rings": filled("block b%d=b\n", 200_000) + "block b=b\n" + model(),
+    + "".join(f"const a{k}=a{k - 1}\n" for k in range(1, CONSTS))
+    + model(f"conv(a{CONSTS - 1},1)"),
+    "consts in a ring": "".join(f"const a{k}=a{(k + 1) % CONSTS}\n" for k in range(CONSTS)) + model(),
+    "blocks in rings": filled("block b%d=b\n") + "block b=b\n" + model(),
     "bindings": "model M{input x:f32[N,1]\n" + filled("a%d=1\n") + "output y=x}",
     "bindings, the same": "model M{input x:f32[N,1]\n" + filled("a=1\n") + "output y=x}",
     "tensors": "model M{input x:f32[N,1]\n" + filled("a%d=x+x\n") + "output y=x}",
@@ -137,33 +141,36 @@ WHOLE = {
     "parameters": "block b(" + filled("p%d,") + ")=relu\n" + model("b()"),
     "defaults": "block b(" + filled("p%d=1,") + ")=relu\n" + model("b()"),
     "many names for one": "model M{input x:f32[N,1]\n" + filled("a%d,") + "b=x output y=x}",
-    "sizes": "model M{input x:f32[" + "1," * 200_000 + "]output y=x}",
-    "sizes, N first": "model M{input x:f32[N," + "1," * 200_000 + "]output y=x->relu}",
-    "letters": "model M{input x:f32[N," + ",".join(f"H{k}" for k in range(100_000)) + "]output y=x->flatten}",
+    "sizes": "model M{input x:f32[" + filled("1,") + "]output y=x}",
+    "sizes, N first": "model M{input x:f32[N," + filled("1,") + "]output y=x->relu}",
+    "letters": "model M{input x:f32[N," + filled("H%d,") + "]output y=x->flatten}",
 }
 SHARED = {
     "comparing long lists": "const a=["
-    + "1," * 100_000
+    + filled("1,", 1 / 4)
     + "]\nconst b=["
-    + "1," * 100_000
+    + filled("1,", 1 / 4)
     + "]\nmodel M{input x:f32[N,1]\n"
-    + filled("assert a==b\n", 10_000)
+    + filled("assert a==b\n", 1 / 20)
     + "output y=x}",
     "min of a long list": "const a=["
-    + "1," * 100_000
+    + filled("1,", 1 / 4)
     + "]\nmodel M{input x:f32[N,1]\n"
-    + filled("assert min(a)==1\n", 100_000)
+    + filled("assert min(a)==1\n", 1 / 2)
     + "output y=x}",
     "doubled lists compared": chain("[1]", "[@,@]", 18)
     + "model M{input x:f32[N,1]\n"
-    + filled("assert a18==a18\n", 150_000)
+    + filled("assert a18==a18\n", 2 / 3)
     + "output y=x}",
     "doubled weights": chain("[1.0]", "[@,@]", 18)
     + "model M{input x:f32[N,1,8,8]\n"
-    + filled("y%d=x->conv(1,1,weight=a18)\n", 150_000)
+    + filled("y%d=x->conv(1,1,weight=a18)\n", 2 / 3)
     + "output y=x}",
-    "a wide body, repeated": "block b{input x a=" + "1+" * 100_000 + "1 output y=x->relu}\n" + model("repeat(9000,b)"),
-    "defaults, repeated": "block b(p=" + "1+" * 100_000 + "1)=relu\n" + model("->".join(["b"] * 9_000)),
+    "a wide body, repeated": "block b{input x a="
+    + filled("1+", 2 / 3)
+    + "1 output y=x->relu}\n"
+    + model("repeat(9000,b)"),
+    "defaults, repeated": "block b(p=" + filled("1+", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
     "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(19999,relu)}}\n" for k in range(1000)),
     "repeat relu": model("repeat(19_990, relu)"),
     "repeat conv": model("repeat(19_990, conv(3, 3, pad=1))"),
@@ -197,39 +204,41 @@ SHARED = {
     "doubling pipes of nothing": model("a79", chain("repeat(0, relu)", "@ -> @")),
     "doubling fans": model("a79", chain("[relu]", "[@, @] -> add")),
     "doubled lists as arguments": "model M{input x:f32[N,1]\n"
-    + filled("y%d=x->conv(a19,1)\n", 100_000)
+    + filled("y%d=x->conv(a19,1)\n", 1 / 2)
     + "output y=x}\n"
     + chain("[1]", "[@, @]", 19),
     "a long string shown": 'const a="'
-    + "x" * 400_000
+    + "x" * (BYTES // 3)
     + '"\nmodel M{input x:f32[N,1] assert false, "'
-    + "{a}" * 100_000
+    + "{a}" * (BYTES // 6)
     + '" output y=x}',
     "a long string as an argument": 'const a="'
-    + "x" * 400_000
+    + "x" * (BYTES // 3)
     + '"\nmodel M{input x:f32[N,1]\n'
-    + filled("y%d=x->conv(a,1)\n", 150_000)
+    + filled("y%d=x->conv(a,1)\n", 2 / 3)
     + "output y=x}",
-    "many interpolations": 'model M{input x:f32[N,1] assert false, "' + "{1}" * 200_000 + '" output y=x}',
+    "many interpolations": 'model M{input x:f32[N,1] assert false, "' + "{1}" * (BYTES // 3) + '" output y=x}',
     "a deep interpolation": 'model M{input x:f32[N,1] assert false, "{'
-    + "(" * 200_000
+    + "(" * (BYTES // 3)
     + "1"
-    + ")" * 200_000
+    + ")" * (BYTES // 3)
     + '}" output y=x}',
-    "long names": filled("model " + "M" * 400_000 + "{input x:f32[N,1]output y=x->" + "r" * 400_000 + "}"),
+    "long names": "model " + "M" * (BYTES // 3) + "{input x:f32[N,1]output y=x->" + "r" * (BYTES // 3) + "}",
     "long weights": "block "
     + "b" * 9_000
     + "=conv(3,1)\nblock c="
-    + "->".join(["b" * 9_000] * 100)
+    + "->".join(["b" * 9_000] * (BYTES // 9_010 - 1))
     + "\n"
     + model("repeat(900,c)"),
     "huge sum": model("repeat(16, [identity,identity]->concat)->conv(2147483647,1)"),
     "huge lists of reals": model("normalize(a18, a18)", chain("[1.0]", "[@,@]", 18)),
-    "long lists of reals": model("normalize(a, a)", "const a=[" + "1.5," * 200_000 + "]"),
-    "a long reshape": model("reshape(a)", "const a=[" + "1," * 200_000 + "]"),
-    "a long split": model("split(a)", "const a=[" + "1," * 200_000 + "]", shape="400000"),
-    "a long transpose": model("transpose(a)", "const a=[" + "1," * 200_000 + "]"),
-    "a long literal weight": model("conv(1, 1, weight=a)", "const a=[" + "1.5," * 200_000 + "]", shape="200000,1,1"),
+    "long lists of reals": model("normalize(a, a)", "const a=[" + filled("1.5,") + "]"),
+    "a long reshape": model("reshape(a)", "const a=[" + filled("1,") + "]"),
+    "a long split": model("split(a)", "const a=[" + filled("1,") + "]", shape=f"{SIGNS // 2}"),
+    "a long transpose": model("transpose(a)", "const a=[" + filled("1,") + "]"),
+    "a long literal weight": model(
+        "conv(1, 1, weight=a)", "const a=[" + filled("1.5,") + "]", shape=f"{SIGNS // 2},1,1"
+    ),
     "a deep doubled list": model("conv(1, 1, weight=a999)", chain("[1]", "[@]", 999)),
     "the same weights often": model(
         "repeat(9000, conv(3, a, weight=w))",
@@ -237,14 +246,14 @@ SHARED = {
         shape="3,9000,9000",
     ),
     "fans": model("[" + "relu," * 19_000 + "] -> add"),
-    "fans of errors": model("[" + "conv(1,99)," * 90_000 + "] -> add"),
+    "fans of errors": model("[" + filled("conv(1,99),") + "] -> add"),
     "shares": "model M{input x:f32[N,3,8,8]\n" + filled("share s%d=conv(3,1)\n") + "output y=x}",
     "shares applied": model("repeat(19_000, s)").replace("output", "share s = conv(3, 1) output"),
     "named often": model("repeat(19_900, conv(3,1) as c)"),
     "inputs of a block": "block b{"
-    + filled("input i%d\n", 150_000)
+    + filled("input i%d\n", 1 / 2)
     + "output y=i0}\nmodel M{input x:f32[N,1] output y=("
-    + "x," * 3_000
+    + filled("x,", 1 / 3)
     + ")->b}",
 }
 HUGE = {
