@@ -64,7 +64,7 @@ class Executable:
         self._table = np.array(numbers, np.int64)
         self._job = Job(self._table.ctypes.data, 0, 0, 0, self.threads, 0)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
-        self._made = [(port.shape, DTYPES[port.dtype]) for port in self.outputs]
+        self._made = [(port.shape, DTYPES[port.dtype], self._fixed(port)) for port in self.outputs]
 
     def _steps(self) -> tuple[Array, Array]:
         """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""
@@ -153,7 +153,15 @@ class Executable:
         return [after - before for before, after in pairwise(ends)]
 
     def _results(self, images: int) -> list[Array]:
-        return [np.empty((images, *shape), dtype) for shape, dtype in self._made]
+        """Room for the outputs; those that depend on no input are there already."""
+        return [
+            np.empty((images, *shape), dtype) if fixed is None else fixed.copy() for shape, dtype, fixed in self._made
+        ]
+
+    def _fixed(self, port: Port) -> Array | None:
+        if port.fixed is None:
+            return None
+        return self._constants[port.fixed : port.fixed + port.bytes].view(DTYPES[port.dtype]).reshape(port.shape)
 
     def _bind(self, fits: Sequence[Array], results: Sequence[Array]) -> None:
         """Say where arrays lie that live as long as the call."""
