@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-CONVOLUTIONS = "tests/native/test_convolutions.py"
+CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
 WINOGRAD = "tests/native/test_winograd.py"
 FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
 TRANSPOSED = "tests/native/test_transposed.py"
