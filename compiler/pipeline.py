@@ -67,6 +67,8 @@ def program_of(graph: Graph, options: Options = Options(), after: Callback = ign
     """
     after("elaborate", graph, 0.0)
     graph = optimise(graph, options.disabled, after)
+    if (fold := FoldConstants()).name in options.disabled:  # machine code is for what depends on inputs
+        graph = _timed("constants", lambda: fold.run(graph), after)
     cpu = target(options.cpu)
     schedule = _timed("schedule", lambda: choose(graph, cpu, exact=options.exact, given=options.choices), after)
     return _timed("program", lambda: plan(graph, schedule, LOWERINGS), after)

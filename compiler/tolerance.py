@@ -368,15 +368,19 @@ def _lrn(case: Case, results: Results) -> Bounds:
     op, (x,), (error,), (y,) = case.op, case.exact, case.errors, results
 
     def energy(array: Array) -> Array:
-        before, after = op.size // 2, (op.size - 1) // 2
+        before, after = (min(reach, array.shape[1]) for reach in (op.size // 2, (op.size - 1) // 2))
         rims = [(0, 0)] * array.ndim
         rims[1] = (before, after)
-        return np.lib.stride_tricks.sliding_window_view(np.pad(array, rims), op.size, 1).sum(-1)
+        return np.lib.stride_tricks.sliding_window_view(np.pad(array, rims), before + 1 + after, 1).sum(-1)
 
     base, share = op.k + op.alpha / op.size * energy(x * x), abs(op.alpha) / op.size
     size = abs(op.k) + share * energy(x * x)
     moved = share * energy((2 * np.abs(x) + error) * error) / np.abs(base)
-    relative = abs(op.beta) * (4 + sqrt(op.size)) * size / np.abs(base) + 4 * np.abs(op.beta * np.log(base)) + 8
+    relative = (
+        abs(op.beta) * (4 + sqrt(min(op.size, x.shape[1]))) * size / np.abs(base)
+        + 4 * np.abs(op.beta * np.log(base))
+        + 8
+    )
     yield np.abs(base**-op.beta) * error + np.abs(y) * abs(op.beta) * moved, np.abs(y) * relative * U
 
 

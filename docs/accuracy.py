@@ -67,6 +67,7 @@ TRUTHS: Mapping[str, Callable[[Array], Array]] = {
     "softplus": _softplus,
     "mish": lambda x: x * np.tanh(_softplus(x)),
     "softmax": _sigmoid,  # the first of two scores, x and 0
+    "log_softmax": lambda x: -_softplus(-x),
 }
 
 
@@ -77,8 +78,8 @@ class Native:
         e = Emitter(target(level))
         self._x, self._y = (aligned(8 * CHUNK).view(np.float32) for _ in range(2))
         arrays = self._x.ctypes.data, self._y.ctypes.data
-        if name == "softmax":  # the other score lies a chunk further
-            Softmax(log=False, across=False).emit(e, "each")
+        if name in ("softmax", "log_softmax"):  # the other score lies a chunk further
+            Softmax(log=name == "log_softmax", across=False).emit(e, "each")
             self._words = np.array([*arrays, 1, CHUNK, 2, 4 * CHUNK, 0], np.int64)
         else:
             _each(e, name)
@@ -121,8 +122,10 @@ class Error(NamedTuple):
 
 
 def errors(name: str, x: Array, given: Array, exact: Array) -> Array:
-    """In ulp; none where the exact result is past float32's range. Gelu's are in ulp of x, by which 1 + erf cancels."""
+    """In ulp; none where the exact result is past float32's range. Gelu's are in ulp of x, by which 1 + erf cancels,
+    log_softmax's of 1 at least, since it takes the logarithm of a sum that is 1 at least."""
     size = np.abs(x.astype(np.float64) if name == "gelu" else exact)
+    size = np.maximum(size, 1.0) if name == "log_softmax" else size
     with np.errstate(all="ignore"):
         ulp = np.exp2(np.maximum(np.floor(np.log2(size)), -126) - 23)
         found = np.abs(given - exact) / ulp

@@ -17,7 +17,6 @@ import numpy as np
 from cnnc.comparison import Finding, compare_nodes, differences, measured, told
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
-from cnnc.compiler.ir.types import Dim
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph, optimise
 from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.target import target
@@ -104,7 +103,7 @@ def _rewritten(trial: Trial, count: int, wrong: Finding) -> str:
 
 
 def _has_batch(node: Node) -> bool:
-    return isinstance(node.output.type.batch, Dim)
+    return node.output.type.batched
 
 
 def _an_algorithm(trial: Trial, wrong: Finding) -> str:

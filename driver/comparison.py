@@ -93,7 +93,6 @@ def differences(graph: Graph, truth: Mapping[str, Expected], given: Mapping[str,
 def compare_nodes(graph: Graph, inputs: Mapping[str, Array], options: Options) -> Iterator[Finding]:
     """Every node of an optimised graph on the operands that native code gave it, in order."""
     nodes = [node for node in graph.nodes() if node.op.name not in ("input", "param")]
-    nodes = [node for node in nodes if node.output.type.dtype != "i64"]  # which native code does not give away
     everything = Network(graph).capture(value.name for node in nodes for value in node.outputs).graph
     as_it_is = replace(options, disabled=frozenset(step.name for step in GRAPH_PASSES))
     schedules: list[Schedule] = []

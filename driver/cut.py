@@ -11,7 +11,6 @@ from typing import TypeVar
 from cnnc.case import Case
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.structure import Input
-from cnnc.compiler.ir.types import Dim
 from cnnc.runtime.feeds import Array
 
 Item = TypeVar("Item")
@@ -60,7 +59,7 @@ def images(case: Case) -> Iterator[Case]:
 
 def has_batch(node: Node) -> bool:
     """False for parameters and what is made of them alone, which goes wherever it is read."""
-    return isinstance(node.output.type.batch, Dim)
+    return node.output.type.batched
 
 
 def _alone(case: Case, kept: Collection[str]) -> Iterator[Case]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cnnc.compiler import frontend
 from cnnc.compiler.diagnostics import Diagnostic
 from cnnc.compiler.ir.graph import Graph, Value
-from cnnc.compiler.ir.types import Dim, ints
+from cnnc.compiler.ir.types import Type, ints
 from cnnc.runtime.errors import InputError
 from cnnc.runtime.feeds import shown
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input, output or parameter: its name, dtype and shape. Inputs and outputs leave the batch out."""
+    """An input, output or parameter: its name, dtype and shape. What is `batched` leaves the batch out."""
 
     name: str
     dtype: str
     shape: tuple[int, ...]
+    batched: bool
 
 
 class Network:
@@ -42,7 +43,7 @@ class Network:
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
-        return tuple(Tensor(value.name, value.type.dtype, value.type.known) for value in self.graph.inputs)
+        return ports({value.name: value for value in self.graph.inputs})
 
     @property
     def outputs(self) -> tuple[Tensor, ...]:
@@ -52,7 +53,8 @@ class Network:
     def params(self) -> Mapping[str, Tensor]:
         """The parameters by name, in order of creation; running statistics and literal kernels are among them."""
         made = {
-            name: Tensor(name, param.type.dtype, ints(param.type.shape)) for name, param in self.graph.params.items()
+            name: Tensor(name, param.type.dtype, ints(param.type.shape), batched=False)
+            for name, param in self.graph.params.items()
         }
         return MappingProxyType(made)
 
@@ -66,13 +68,12 @@ class Network:
         """The same network with these tensors among its outputs."""
         graph = self.graph.copy()
         values = {value.name: value for node in graph.nodes() for value in node.outputs}
-        captured = {
-            name: value for name, value in values.items() if value.type.rank and isinstance(value.type.batch, Dim)
-        }
+        captured = {name: value for name, value in values.items() if value.type.batched}
         for name in names:
             if name not in captured and name not in graph.outputs:
                 raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(captured)}")
-            graph.outputs.setdefault(name, captured[name])
+            if name not in graph.outputs:
+                graph.outputs[name] = captured[name]
         return Network(graph, self.path, self.warnings)
 
     def __repr__(self) -> str:
@@ -82,7 +83,12 @@ class Network:
 
 
 def ports(values: Mapping[str, Value]) -> tuple[Tensor, ...]:
-    return tuple(Tensor(name, value.type.dtype, value.type.known) for name, value in values.items())
+    return tuple(_port(name, value.type) for name, value in values.items())
+
+
+def _port(name: str, type: Type) -> Tensor:
+    batched = type.batched
+    return Tensor(name, type.dtype, type.known if batched else ints(type.shape), batched)
 
 
 def load(path: str | Path, *, settings: Mapping[str, object] = {}, sizes: Mapping[str, int] = {}) -> Network:

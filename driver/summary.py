@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from cnnc.compiler.ir.graph import Graph, Node
-from cnnc.compiler.ir.types import Dim, Type, ints
+from cnnc.compiler.ir.types import Type, ints
 from cnnc.macs import macs
 from cnnc.table import Column, table
 
@@ -113,4 +113,4 @@ def _layer(graph: Graph, node: Node, counted: set[str]) -> Layer:
 
 def _shape(type: Type) -> tuple[int, ...]:
     """The sizes of one image; a learned tensor has no batch to leave out."""
-    return type.known if isinstance(type.batch, Dim) else ints(type.shape)
+    return type.known if type.batched else ints(type.shape)

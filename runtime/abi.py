@@ -7,6 +7,7 @@ enough to run.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 VERSION = 3
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
+DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8), "i64": np.dtype(np.int64)}
 
 
 def aligned(size: int) -> npt.NDArray[np.uint8]:
@@ -26,19 +28,22 @@ def aligned(size: int) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output as users see it: `shape` is what comes after the batch."""
+    """An input or output as users see it: `shape` is what comes after the batch. An output that depends on no input has
+    none: its numbers lie among the constants, `fixed` bytes from their beginning."""
 
     name: str
     dtype: Literal["f32", "u8", "i64"]
     shape: tuple[int, ...]
+    fixed: int | None = None
+
+    @property
+    def batched(self) -> bool:
+        return self.fixed is None
 
     @property
     def bytes(self) -> int:
         """Of one image."""
-        count = 1
-        for size in self.shape:
-            count *= size
-        return count * {"f32": 4, "u8": 1, "i64": 8}[self.dtype]
+        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class Manifest:
     def from_dict(data: dict[str, Any]) -> Manifest:
         """What `to_dict` gave, through JSON. Raises `LookupError` or `TypeError` for anything else."""
         ports = {
-            side: tuple(Port(port["name"], port["dtype"], tuple(port["shape"])) for port in data[side])
+            side: tuple(Port(**{**port, "shape": tuple(port["shape"])}) for port in data[side])
             for side in ("inputs", "outputs")
         }
         steps = tuple(

@@ -37,7 +37,7 @@ class Executable:
         self._lanes = [self._lane(0)]
         self._jobs = jobs(threads)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
-        self._made = [(port.shape, DTYPES[port.dtype]) for port in self.outputs]
+        self._made = [(port.shape, DTYPES[port.dtype], self._fixed(port)) for port in self.outputs]
         self._lead = runner().lead
         self._lock = threading.Lock()
         _alive.add(self)
@@ -141,7 +141,17 @@ class Executable:
         return [after - before for before, after in pairwise(ends)]
 
     def _results(self, images: int) -> list[Array]:
-        return [np.empty((images, *shape), dtype) for shape, dtype in self._made]
+        """Room for the outputs; those that depend on no input are there already."""
+        return [
+            np.empty((images, *shape), dtype) if fixed is None else fixed.copy() for shape, dtype, fixed in self._made
+        ]
+
+    def _fixed(self, port: Port) -> Array | None:
+        if port.fixed is None:
+            return None
+        return (
+            self._artifact.constants[port.fixed : port.fixed + port.bytes].view(DTYPES[port.dtype]).reshape(port.shape)
+        )
 
 
 _alive: weakref.WeakSet[Executable] = weakref.WeakSet()

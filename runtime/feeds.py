@@ -8,14 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from .abi import DTYPES
 from .errors import InputError
 
 Array = npt.NDArray[Any]
-DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8), "i64": np.dtype(np.int64)}
 
 
 class Port(Protocol):
-    """An input or output: `shape` holds the sizes after the batch."""
+    """An input or output: `shape` holds the sizes after the batch, or all where it is not `batched`."""
 
     @property
     def name(self) -> str: ...
@@ -23,11 +23,13 @@ class Port(Protocol):
     def dtype(self) -> str: ...
     @property
     def shape(self) -> tuple[int, ...]: ...
+    @property
+    def batched(self) -> bool: ...
 
 
 def shown(port: Port) -> str:
     """A port's type as the language writes it."""
-    return f"{port.dtype}[{', '.join(['N', *map(str, port.shape)])}]"
+    return f"{port.dtype}[{', '.join([*['N'] * port.batched, *map(str, port.shape)])}]"
 
 
 def in_order(ports: Sequence[Port], feeds: Mapping[str, npt.ArrayLike]) -> list[npt.ArrayLike]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...runtime import abi
 from ..ir.graph import Value
+from ..ir.types import ints
 from .barriers import barriers
 from .memory import Arena, plan_arena
 from .module import object_of
@@ -36,7 +37,7 @@ def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[
         batch_tile=batches.tile,
         segments=tuple(abi.Segment(s.count, s.each) for s in batches.segments),
         inputs=tuple(_port(value.name, value) for value in graph.inputs),
-        outputs=tuple(_port(name, value) for name, value in graph.outputs.items()),
+        outputs=tuple(_output(name, value, program, constants) for name, value in graph.outputs.items()),
         arena_bytes=arena.bytes,
         arena_peak=arena.peak,
         scratch_bytes_per_thread=max((step.scratch for step in program.steps), default=0),
@@ -46,6 +47,12 @@ def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[
 
 def _port(name: str, value: Value) -> abi.Port:
     return abi.Port(name, value.type.dtype, value.type.known)
+
+
+def _output(name: str, value: Value, program: Program, constants: dict[str, int]) -> abi.Port:
+    if name not in program.fixed:
+        return _port(name, value)
+    return abi.Port(name, value.type.dtype, ints(value.type.shape), constants[program.fixed[name].name])
 
 
 def _word(word: Word, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Word:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from ...runtime.abi import ALIGNMENT
+from ...runtime.abi import ALIGNMENT, DTYPES
 from ...runtime.errors import InternalError
 from ..diagnostics import Span
 from ..ir.graph import Graph, Node, Value
@@ -21,8 +22,6 @@ from .kernels.epilogue import Epilogue
 from .kernels.image import Image
 from .kernels.rim import Rim
 from .packed import Packed
-
-BYTES: dict[DType, int] = {"f32": 4, "u8": 1, "i64": 8}
 
 
 class Kernel(Protocol):
@@ -58,7 +57,7 @@ class Buffer:
 
     @property
     def pixel_bytes(self) -> int:
-        return BYTES[self.dtype] * self.layout.block
+        return DTYPES[self.dtype].itemsize * self.layout.block
 
     @property
     def row_bytes(self) -> int:
@@ -135,13 +134,15 @@ class Step:
 
 @dataclass
 class Program:
-    """What runs, in order. `kernels` maps each kernel in use to its function's name."""
+    """What runs, in order. `kernels` maps each kernel in use to its function's name; `fixed` has the outputs that no
+    step computes, since they depend on no input."""
 
     graph: Graph
     schedule: Schedule
     steps: list[Step] = field(default_factory=list)
     constants: dict[str, Packed] = field(default_factory=dict)
     kernels: dict[Kernel, str] = field(default_factory=dict)
+    fixed: dict[str, Constant] = field(default_factory=dict)
 
     def ir(self) -> str:
         """All kernels as one LLVM module."""
@@ -188,7 +189,10 @@ class Planner:
             if not isinstance(producer.op, Input):
                 raise InternalError(f"`{value.name}` is read before it is computed")
             source = self.port("input", self.graph.inputs.index(value), value)
-            self.load_image(source, value, self.result(value), Epilogue(), {})
+            if value.type.dtype == "i64":  # stays where it is: a float does not hold it
+                self.alias(value, source)
+            else:
+                self.load_image(source, value, self.result(value), Epilogue(), {})
         return self._buffers[value.name]
 
     def result(self, value: Value) -> Buffer:
@@ -284,7 +288,8 @@ class Planner:
             "input_first": source_first, "input_plane": source.plane_bytes, "input_row": source.row_bytes,
             "output_first": target_first, "output_plane": target.plane_bytes, "output_row": target.row_bytes,
         }  # fmt: skip
-        self.step(Copy(source.layout.block, target.layout.block, target.dtype), words, [source], [target])
+        kernel = Copy(source.layout.block, target.layout.block, source.dtype, target.dtype)
+        self.step(kernel, words, [source], [target])
 
     def load_image(
         self, source: Buffer, value: Value, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]
@@ -320,9 +325,14 @@ def row_by_row(x: Buffer, y: Buffer) -> dict[str, Word]:
 
 
 def extent(value: Value) -> tuple[int, int, int]:
-    """Channels, height and width of one image; axes that a value lacks are 1: features are channels of one pixel."""
-    channels, height, width = (*value.type.known, 1, 1, 1)[:3]
-    return channels, height, width
+    """Channels, height and width of one image; what comes after its rows is its width."""
+    channels, height, *rest = axes(value)
+    return channels, height, math.prod(rest)
+
+
+def axes(value: Value) -> tuple[int, ...]:
+    """The sizes after the batch, at least three: features are channels of one pixel."""
+    return (*value.type.known, *[1] * (4 - value.type.rank))
 
 
 Lowering: TypeAlias = Callable[[Planner, Region], None]
@@ -336,6 +346,12 @@ def plan(graph: Graph, schedule: Schedule, lowerings: Mapping[str, Lowering]) ->
             planner.begin(node)
             lowerings[schedule.choices[node.name].algorithm](planner, Region.of(graph, node))
     for index, (name, value) in enumerate(graph.outputs.items()):
+        producer = graph.producer(value)
+        if isinstance(producer.op, Parameter):
+            data = graph.params[producer.weights["value"]].data
+            assert data is not None
+            planner.program.fixed[name] = planner.constant(f"output {name}", data.astype(DTYPES[value.type.dtype]))
+            continue
         source, target = planner.operand(value), planner.port("output", index, Value(name, value.type))
         if extent(value)[1:] == (1, 1) and source.is_solid and value.type.dtype == "f32":
             planner.load_image(source, value, target, Epilogue(), {})

@@ -78,7 +78,7 @@ class _Reader:
                 graph.add_input(value, Input(value.type.dtype))
             case ast.Param(name=word, type=note, value=start, stored=stored) if stored is not None:
                 type = self._type(note)
-                op = Parameter(ints(type.shape), float(evaluate(start, self.scope)) if start else 0.0)
+                op = Parameter(ints(type.shape), float(evaluate(start, self.scope)) if start else 0.0, type.dtype)
                 node = Node(op, (Value(word.text, type),), {"value": stored.text})
                 self._weigh(node, ())
                 self._enter(node.outputs, word, values)

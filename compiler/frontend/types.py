@@ -38,6 +38,8 @@ _FOREIGN = {"float32": "f32", "float": "f32", "uint8": "u8", "int64": "i64", "by
 def input_type(note: ast.TypeNote, scope: Scope) -> Type:
     """The type of a model's input, its letters bound to the sizes chosen."""
     dtype = dtype_of(note, scope)
+    if not note.sizes:
+        raise scope.fail("E0316", f"an input has a batch, `{BATCH}`", note, help=f"write {dtype}[{BATCH}]")
     if not (isinstance(first := note.sizes[0], ast.Name) and first.id == BATCH):
         image = len(note.sizes) == 3 and not (isinstance(first, ast.Name) or getattr(first, "value", None) == 1)
         kept = note.sizes[0] if image else note.sizes[1] if len(note.sizes) > 1 else first

@@ -207,7 +207,7 @@ class Graph:
                 del self._producer[value.name]
 
     def drop_unused_params(self) -> None:
-        used = {name for node in self.nodes() for name in _params_of(node)}
+        used = {name for node in self.nodes() for name in params_of(node)}
         self.params = {name: param for name, param in self.params.items() if name in used}
 
     def bind(self, data: Mapping[str, Array]) -> Graph:
@@ -242,6 +242,7 @@ class Graph:
         ]
 
 
-def _params_of(node: Node) -> set[str]:
-    inner = {name for child in node.body.nodes() for name in _params_of(child)} if node.body else set()
+def params_of(node: Node) -> set[str]:
+    """The parameters that a node names, or its region."""
+    inner = {name for child in node.body.nodes() for name in params_of(child)} if node.body else set()
     return inner | set(node.weights.values())

@@ -19,7 +19,8 @@ class Input(Operator):
 
 @operator
 class Parameter(Operator):
-    """A learned tensor as a value: `param gamma: f32[C, 1, 1] = 1e-6`. It has no batch axis."""
+    """A learned tensor as a value: `param gamma: f32[C, 1, 1] = 1e-6`. It has no batch axis. What the compiler makes of
+    parameters may be of another type."""
 
     name = "param"
     inputs = 0
@@ -27,12 +28,13 @@ class Parameter(Operator):
 
     shape: tuple[int, ...] = attr(wholes, "all sizes", at_least=1)
     start: float = attr(real, "the value that training starts from", default=0.0)
+    dtype: str = attr(choice(*DTYPES), "element type", default="f32")
 
     def params(self, *types: Type) -> dict[str, ParamSpec]:
         return {"value": ParamSpec(self.shape, start=str(self.start))}
 
     def infer(self, *types: Type) -> Type:
-        return Type("f32", self.shape)
+        return Type(self.dtype, self.shape)  # type: ignore[arg-type]
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         return params["value"]

@@ -209,6 +209,11 @@ class Type:
         return self.shape[0]
 
     @property
+    def batched(self) -> bool:
+        """Whether there is an image of it for each of the batch."""
+        return self.rank > 0 and self.shape[0] == Dim.letter(BATCH)
+
+    @property
     def channels(self) -> Size:
         return self._size(1, "channels")
 

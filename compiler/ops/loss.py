@@ -7,7 +7,7 @@ import numpy as np
 from ..diagnostics import Refusal
 from ..ir.operator import Array, Operator, operator
 from ..ir.types import Type
-from .rules import axis_name, first_difference, want_real
+from .rules import axis_name, first_difference, want_axis, want_real
 from .softmax import LogSoftmax
 
 
@@ -32,6 +32,7 @@ class CrossEntropy(Operator):
     def infer(self, *types: Type) -> Type:
         scores, labels = types
         want_real(self, scores)
+        want_axis(self, 1, scores)
         if labels.dtype != "i64":
             raise Refusal("E0304", f"cross_entropy wants i64 labels, got {labels}", label=labels.dtype)
         _want_equal(self, scores, labels, Type("i64", (*scores.shape[:1], *scores.shape[2:])))

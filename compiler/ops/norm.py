@@ -182,8 +182,7 @@ class Lrn(Operator):
         (x,) = arrays
         channels = x.shape[1]
         total = np.zeros_like(x)
-        for offset in range(-(self.size // 2), (self.size - 1) // 2 + 1):
+        for offset in range(max(-(self.size // 2), 1 - channels), min((self.size - 1) // 2 + 1, channels)):
             low, high = max(0, -offset), min(channels, channels - offset)
-            if low < high:
-                total[:, low:high] += x[:, low + offset : high + offset] ** 2
+            total[:, low:high] += x[:, low + offset : high + offset] ** 2
         return x / (self.k + self.alpha / self.size * total) ** self.beta

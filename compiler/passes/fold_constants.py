@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..interpreter import interpret
-from ..ir.graph import Graph, Node, Param
+from ..ir.graph import Graph, Node, Param, Value, params_of
 from ..ir.structure import Parameter
 from ..ir.types import ints
 from .base import Pass
@@ -27,13 +27,25 @@ class FoldConstants(Pass):
         constants = _constants(graph)
         numbers = interpret(constants, {}, np.float64)
         for name, value in constants.outputs.items():
-            weight = graph.fresh_prefix(name)
-            graph.params[weight] = Param(value.type, trained=False, data=numbers[name].astype(np.float32))
-            graph.swap(graph.producer(value), (), op=Parameter(ints(value.type.shape)), weights={"value": weight})
+            weight, data = graph.fresh_prefix(name), numbers[name]
+            data = data.astype(np.float32) if value.type.dtype == "f32" else data
+            graph.params[weight] = Param(value.type, trained=False, data=data)
+            _put(graph, value, weight)
         for node in reversed(constants.nodes()):
             if not graph.is_needed(node):
                 graph.remove([node])
         return graph
+
+
+def _put(graph: Graph, value: Value, weight: str) -> None:
+    """A parameter in the place of a value, under its name if it is its node's only one."""
+    made, op = graph.producer(value), Parameter(ints(value.type.shape), dtype=value.type.dtype)
+    if len(made.outputs) == 1:
+        graph.swap(made, (), op=op, weights={"value": weight}, body=None)
+    else:
+        new = Value(graph.fresh(value.name), value.type)
+        graph.add(Node(op, (new,), {"value": weight}, spans=made.spans), before=made)
+        graph.replace_uses(value, new)
 
 
 def _constants(graph: Graph) -> Graph:
@@ -46,17 +58,14 @@ def _constants(graph: Graph) -> Graph:
             known.add(node.name)
             part.add(node, graph.operands(node))
     for node in part.nodes():
-        leaves = graph.is_output(node.output) or any(to.name not in known for to, _ in graph.readers(node.output))
-        if node.op.name != "param" and leaves:
-            part.outputs[node.name] = node.output
+        for value in node.outputs if node.op.name != "param" else ():
+            if graph.is_output(value) or any(to.name not in known for to, _ in graph.readers(value)):
+                part.outputs[value.name] = value
     return part
 
 
 def _is_constant(graph: Graph, node: Node, known: set[str]) -> bool:
-    if any(graph.params[name].data is None for name in node.weights.values()):
+    if any(graph.params[name].data is None for name in params_of(node)):
         return False
     operands = graph.operands(node)
-    if not operands:
-        return node.op.name == "param"
-    one_tensor = len(node.outputs) == 1 and node.output.type.dtype == "f32" and node.body is None
-    return one_tensor and all(value.name in known for value in operands)
+    return all(graph.producer(value).name in known for value in operands) if operands else node.op.name == "param"

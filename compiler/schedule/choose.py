@@ -9,7 +9,6 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
-from ..ops.norm import Lrn
 from ..ops.shape import Concat, Slice, Split
 from .cost import best_tile, direct_cycles, halves_last, rim_cycles, winograd_block, winograd_cycles
 from .overrides import require_fit, require_known
@@ -45,9 +44,7 @@ def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[
     """
     regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
     for region in regions:
-        _require_supported(graph, region, target)
-    for value in graph.outputs.values():
-        _require_given(graph, value)
+        _require_supported(region)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     require_known(given, [region.node.name for region in regions])
     windowed = {region.node.name: _windowed(region, target, exact) for region in regions}
@@ -145,38 +142,13 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     return choice
 
 
-def _require_supported(graph: Graph, region: Region, target: Target) -> None:
-    node = region.anchor or region.node
-    name = node.op.name
-    if region.anchor is not None and name not in ANCHORS:
-        raise _refusal(region.node, f"`{name}`")
-    for value in (*region.operands, *region.extras, *region.node.outputs):
-        constant = isinstance(graph.producer(value).op, Parameter)
-        if constant and value in region.operands:
-            raise _refusal(region.node, f"`{name}` of parameters alone")
-        if value.type.rank > 4:
-            raise _refusal(region.node, f"`{name}` on {value.type}")
-        if value.type.dtype == "i64" and value not in region.node.outputs:
-            raise _refusal(region.node, f"`{name}` with {value.type.dtype}")
-    if isinstance(node.op, Lrn) and node.op.size > 2 * target.lanes:
-        raise _refusal(region.node, f"`{name}` over {node.op.size} channels on {target.name}")
-    if region.anchor is None and all(isinstance(graph.producer(value).op, Parameter) for value in region.extras):
-        raise _refusal(region.node, f"`{name}` of parameters alone")
-
-
-def _require_given(graph: Graph, value: Value) -> None:
-    """Outputs that nothing computes are handed through, if they are numbers of the caller's."""
-    producer = graph.producer(value)
-    if isinstance(producer.op, Parameter):
-        raise _refusal(producer, "parameters as outputs")
-    if isinstance(producer.op, Input) and (value.type.dtype == "i64" or value.type.rank > 4):
-        raise _refusal(producer, f"{value.type} handed through")
-
-
-def _refusal(node: Node, what: str) -> TargetError:
-    where = f" ({node.spans[0]})" if node.spans else ""
-    message = f"no native code yet for {what}, at `{node.name}`{where}"
-    return TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
+def _require_supported(region: Region) -> None:
+    """All but losses, which are one number for the whole batch, has native code."""
+    node = region.node
+    if region.anchor is not None and region.anchor.op.name not in ANCHORS:
+        where = f" ({node.spans[0]})" if node.spans else ""
+        message = f"no native code yet for `{region.anchor.op.name}`, at `{node.name}`{where}"
+        raise TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
 
 
 def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]:

@@ -52,10 +52,11 @@ def command(
         if key not in nets:
             network = subject.network(sample.sizes)
             nets[key] = subject.interpret(network) if interpret else subject.compile(network, trace)
-        outputs = nets[key].run(sample.arrays)
+        outputs, fixed = nets[key].run(sample.arrays), {port.name for port in nets[key].outputs if not port.batched}
         write.add(path, outputs)
         answers += [
-            Answer(sample.title(k), {name: array[k] for name, array in outputs.items()}) for k in range(len(sample))
+            Answer(sample.title(k), {n: array if n in fixed else array[k] for n, array in outputs.items()})
+            for k in range(len(sample))
         ]
     write.close()
     if format == "json":

@@ -37,7 +37,8 @@ model Siamese(d=4) {
     "bright.cnn": """\
 model Bright {
   input image: u8[N, 1, 28, 28]
-  output even = image -> scale(1/255) -> lrn(99)
+  x = image -> scale(1/255)
+  output detail = (x, x -> avgpool(3, stride=1, pad=1)) -> mse
 }
 """,
     "tint.cnn": """\

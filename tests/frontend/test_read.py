@@ -8,8 +8,10 @@ import pytest
 
 from cnnc.compiler.frontend import load
 from cnnc.compiler.frontend.read import read
+from cnnc.compiler.ir.graph import Param
 from cnnc.compiler.ir.structure import Fused
 from cnnc.compiler.ir.text import show
+from cnnc.compiler.ir.types import Type
 from cnnc.runtime.errors import ModelError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -52,6 +54,19 @@ def test_regions_keep_their_bodies_and_share_weights_with_the_graph():
     assert [node.name for node in region.body.nodes()] == ["x", "conv_2", "relu_2"]
     assert list(graph.params) == ["conv2.weight", "conv2.bias", "block_1.gamma"]
     assert show(graph) == REGION
+
+
+def test_numbers_without_axes_and_whole_parameters():
+    text = """\
+model M {
+  input x: f32[N, 3]
+  param best: i64[2, 2] = 0.0 as "best"
+  loss: f32[] = (x, x) -> mse
+  output best
+  output loss
+}
+"""
+    assert show(read(text, {"best": Param(Type("i64", (2, 2)))})) == text
 
 
 @pytest.mark.parametrize(

@@ -69,15 +69,15 @@ def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), 
 
 
 def images_for(graph: Graph, batch: int = 1, seed: int = 0) -> dict[str, Array]:
-    """Normal numbers, or bytes, for each input."""
+    """Normal numbers, or whole ones of any size, for each input."""
     random = np.random.default_rng(seed)
-    shapes = {value: (batch, *value.type.known) for value in graph.inputs}
-    return {
-        value.name: random.integers(0, 256, shape).astype(np.uint8)
-        if value.type.dtype == "u8"
-        else random.standard_normal(shape).astype(np.float32)
-        for value, shape in shapes.items()
-    }
+
+    def numbers(dtype: np.dtype, shape: tuple[int, ...]) -> Array:
+        if dtype == np.float32:
+            return random.standard_normal(shape).astype(dtype)
+        return random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+    return {value.name: numbers(DTYPES[value.type.dtype], (batch, *value.type.known)) for value in graph.inputs}
 
 
 def run(native: Native, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -134,6 +134,8 @@ def run_guarded(
                 run_steps(segment, first, image)
     return {
         port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
+        if port.batched
+        else program.constants[program.fixed[port.name].name].array()
         for i, port in enumerate(native.artifact.manifest.outputs)
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cnnc.compiler.ir.operator import Array
-from cnnc.runtime.abi import Artifact, StepEntry, Word, aligned
+from cnnc.runtime.abi import Artifact, Port, StepEntry, Word, aligned
 from cnnc.runtime.feeds import DTYPES
 from cnnc.runtime.loader import Code
 
@@ -17,7 +17,7 @@ def run_skewed(artifact: Artifact, inputs: Mapping[str, Array], parts: int) -> d
     manifest, code = artifact.manifest, Code(artifact.code)
     images, tile = len(next(iter(inputs.values()))), manifest.batch_tile
     given = [np.ascontiguousarray(inputs[port.name]) for port in manifest.inputs]
-    made = [np.empty((images, *port.shape), DTYPES[port.dtype]) for port in manifest.outputs]
+    made = [_room(artifact, port, images) for port in manifest.outputs]
     arena, scratch = aligned(manifest.arena_bytes), aligned(manifest.scratch_bytes_per_thread)
     arena.fill(0xFF)  # NaN
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
@@ -55,3 +55,11 @@ def run_skewed(artifact: Artifact, inputs: Mapping[str, Array], parts: int) -> d
                 run_steps(manifest.steps[begin : begin + segment.steps], first, image)
             begin += segment.steps
     return {port.name: array for port, array in zip(manifest.outputs, made, strict=True)}
+
+
+def _room(artifact: Artifact, port: Port, images: int) -> Array:
+    """What an output becomes, or is already where it depends on no input."""
+    dtype = DTYPES[port.dtype]
+    if port.fixed is None:
+        return np.empty((images, *port.shape), dtype)
+    return artifact.constants[port.fixed : port.fixed + port.bytes].view(dtype).reshape(port.shape)

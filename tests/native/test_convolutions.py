@@ -38,6 +38,7 @@ def plain(lanes: int) -> Graph:
     """Each window with one pair of channel counts, and each pair with several windows."""
     counts = [(1, 1), (3, lanes), (lanes - 1, lanes + 1), (lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes + 1)]
     counts += [(2 * lanes, 3 * lanes - 1), (2 * lanes + 1, 4 * lanes), (2, 5 * lanes), (3, lanes // 2 + 1)]
+    counts += [(2, 4 * lanes + 1)]
     net = Net()
     for i, (window, size) in enumerate(WINDOWS * 2):
         channels, out = counts[i % len(counts)]
@@ -51,7 +52,7 @@ def grouped(lanes: int) -> Graph:
     """Groups that fill whole vectors, and groups that do not."""
     net = Net()
     for i, (inside, outside, groups) in enumerate([
-        (lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 3 * lanes, 2),
+        (lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 3 * lanes, 2), (lanes, 5 * lanes, 2),
         (1, 2, 3), (2, 3, 3), (lanes + 1, lanes, 2), (5, lanes - 1, 2), (1, 2, lanes + 2), (2, 1, lanes + 2),
     ]):  # fmt: skip
         for k, (window, size) in enumerate([WINDOWS[1], WINDOWS[7], WINDOWS[8], WINDOWS[11], WINDOWS[15]]):
@@ -103,11 +104,26 @@ def residual(lanes: int) -> Graph:
     return net.graph
 
 
+def gated(lanes: int) -> Graph:
+    """What rides on several vectors at a time: a bias beside tables of others, tensors, a number a channel, or one."""
+    net = Net()
+    for out in (2 * lanes, 4 * lanes + 3):
+        x = net.input(f"x{out}", image(3, 7, 15))
+        y = net.chain(x, stage("conv", channels=out, kernel=3, pad=1), stage("prelu"), stage("batchnorm"))
+        gate = net.chain(x, stage("global_avgpool"), stage("conv", channels=out, kernel=1))
+        one = net.chain(gate, stage("mean", axis=1, keep=True))
+        for extra in (y, gate, one):
+            z = net.chain(x, stage("conv", channels=out, kernel=(1, 3)))
+            extra = net.chain(extra, stage("slice", start=2, stop=15, axis=3)) if extra is y else extra
+            net.output(net.apply(stage("mul"), z, extra).output)
+    return net.graph
+
+
 FAMILIES = [plain, grouped, depthwise, literal, shared, residual]
 
 
 @every_cpu
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, gated])
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 def test_convolutions_stay_within_the_bound(cpu: str, family, disabled: frozenset[str]):
     hold(family(target(cpu).lanes), cpu, disabled, batch=2)

@@ -5,8 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from builder import Net, image, stage, with_random_weights
-from harness import compile_native, every_cpu
+import test_places
+from builder import Net, features, image, stage, with_random_weights
+from harness import EVERY_PASS, compile_native, every_cpu
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter
@@ -14,6 +15,8 @@ from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
+from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import Target, target
 
@@ -88,18 +91,40 @@ def test_tiles_on_planar_images_do_not_spill(cpu: str, step: int):
         assert not level.fma or not SPILL.search(inner), (pixels, vectors)
 
 
-@every_cpu
-def test_nothing_is_called(cpu: str):
-    """No exp of the C library's for each lane, nor anything else that a CPU without FMA or masks might want."""
-    net = Net()
-    x = net.input("x", image(5, 4, 6))
+def every_operator(lanes: int) -> Graph:
+    """Each with each of its kernels."""
+    net, x = Net(), {channels: image(channels, 4, 6) for channels in (4, 5, 4 * lanes)}
+    values = {channels: net.input(f"x{channels}", type) for channels, type in x.items()}
     pixels = net.chain(
         net.input("pixels", image(3, 4, 5, "u8")), stage("scale", k=2), stage("conv", channels=2, kernel=2)
     )
-    net.output(pixels, *(net.chain(x, stage("maxpool", kernel=2), op) for op in UNARY))
-    more = [stage("lrn", size=3, beta=0.6), stage("softmax"), stage("log_softmax"), stage("avgpool", kernel=2)]
-    net.output(*(net.chain(x, op) for op in more), net.chain(x, stage("flatten"), stage("dense", units=3)))
-    native = compile_native(with_random_weights(net.graph), cpu)
+    net.output(pixels, *(net.chain(values[5], stage("maxpool", kernel=2), op) for op in UNARY))
+    for number, (shape, name, attributes) in enumerate(test_places.CASES):
+        given = net.input(f"y{number}", image(*shape) if len(shape) == 3 else features(*shape))  # type: ignore[arg-type]
+        net.output(*net.apply(stage(name, **attributes), given).outputs)
+    some = [
+        stage("lrn", size=3, beta=0.6), stage("lrn", size=99, beta=0.6), stage("global_avgpool"), stage("identity"),
+        stage("sqrt"), stage("log"),
+        stage("global_maxpool"), stage("adaptive_avgpool", h=2, w=5), stage("avgpool", kernel=2), stage("dropout", p=0),
+        stage("depthwise", kernel=3), stage("batchnorm"), stage("reshape", dims=[-1, 3]), stage("scale", k=1.5),
+        stage("conv", channels=8, kernel=3, pad=1, groups=4), stage("conv_transpose", channels=3, kernel=3, stride=2),
+    ]  # fmt: skip
+    net.output(*(net.chain(values[4], op) for op in some), net.chain(values[4], stage("slice", start=1, stop=3)))
+    net.output(net.chain(values[4], stage("flatten"), stage("dense", units=3)))
+    net.output(net.chain(values[4 * lanes], stage("conv", channels=4 * lanes, kernel=3, pad=1)))
+    joins = [stage("add"), stage("mul"), bind(REGISTRY["sub"], {}), bind(REGISTRY["div"], {}), stage("concat")]
+    net.output(*(net.apply(op, values[4], net.chain(values[4], stage("exp"))).output for op in joins))
+    return net.graph
+
+
+@every_cpu
+@pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
+def test_nothing_is_called(cpu: str, disabled: frozenset[str]):
+    """No exp of the C library's for each lane, nor anything else that a CPU without FMA or masks might want."""
+    graph = every_operator(target(cpu).lanes)
+    losses = {"mse", "cross_entropy"}
+    assert {node.op.name for node in graph.nodes()} == REGISTRY.keys() - {"param", "fused"} - losses
+    native = compile_native(with_random_weights(graph), cpu, disabled)
     assembly = assembly_of(native.program.ir(), native.program.schedule.target)
     assert not re.findall(r"\t(?:call|jmp)q?\t\*?%?\w+(?:@PLT)?\n", assembly)
 

@@ -12,7 +12,7 @@ from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
-from cnnc.compiler.schedule.tiles import rim_of_tiles, tiles
+from cnnc.compiler.schedule.tiles import rim_of_tiles, takes_tiles, tiles
 
 algorithms = pytest.mark.parametrize("algorithm", WINOGRAD)
 
@@ -185,6 +185,15 @@ def test_images_larger_than_caches_are_fetched_ahead():
     net.output(net.chain(x, stage("conv", channels=16, kernel=3, pad=1)))
     native = hold(net.graph)
     assert any(isinstance(kernel, Winograd) and kernel.fetches for kernel in native.program.kernels)
+
+
+@pytest.mark.parametrize(
+    ("change", "channels"),
+    [({"stride": (1, 2)}, 16), ({"stride": 2}, 16), ({"dilation": (1, 2)}, 16), ({"kernel": (3, 1)}, 16), ({}, 15)],
+)
+def test_what_no_tiles_fit(change: dict[str, Any], channels: int):
+    assert takes_tiles(stage("conv", channels=8, kernel=3), 16, 16)  # type: ignore[arg-type]
+    assert not takes_tiles(stage("conv", **{"channels": 8, "kernel": 3, **change}), channels, 16)  # type: ignore[arg-type]
 
 
 def test_exact_compilations_have_none():

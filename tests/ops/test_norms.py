@@ -68,7 +68,7 @@ def test_layernorm_takes_the_channels_at_a_position(apply, x, affine):
         assert got[n, c, i, j] == pytest.approx(wanted * affine["weight"][c] + affine["bias"][c])
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 20])
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 20, 10**15])
 def test_lrn_divides_alpha_by_its_size(apply, x, size):
     got = apply("lrn", x, size=size, alpha=0.5, beta=0.6, k=2)
     for n, c, i, j in np.ndindex(x.shape):

@@ -149,6 +149,7 @@ REFUSALS = [
     ("clip", {"low": 1, "high": 0}, ["f32[N, 3]"], "E0305", "clip wants `low` at most `high`, got 1.0 and 0.0", ""),
     ("dropout", {"p": 1}, ["f32[N, 3]"], "E0305", "`p` is 1.0, but must be less than 1", ""),
     ("softmax", {"axis": 2}, ["f32[N, 3]"], "E0310", "softmax wants axis 2, but f32[N, 3] has only axis 1", ""),
+    ("cross_entropy", {}, ["f32[N]", "i64[N]"], "E0310", "wants axis 1, but f32[N] has only the batch", ""),
     ("cross_entropy", {}, ["f32[N, 3]", "f32[N]"], "E0304", "cross_entropy wants i64 labels, got f32[N]", ""),
     ("cross_entropy", {}, ["f32[N, 3, 4, 4]", "i64[N]"], "E0302", "cannot compare f32[N, 3, 4, 4] and i64[N]", ""),
     ("mse", {}, ["f32[N, 3]", "f32[N, 4]"], "E0302", "mse cannot compare f32[N, 3] and f32[N, 4]", ""),

@@ -1,7 +1,8 @@
 """No pass, in any company, changes a number, its argument, or what holds of every graph."""
 
 import numpy as np
-from builder import Net, random_inputs
+import pytest
+from builder import Net, image, random_inputs, stage
 from every_pass import PASSES
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,17 @@ def test_a_region_is_an_anchor_and_elementwise_operators_of_one_shape(net: Net):
         assert all(inner.op.scalar is not None for inner in rest)
         assert {inner.output.type.shape for inner in (first, *rest)} == {node.output.type.shape}
         assert all(inner.output.type.dtype == "f32" for inner in (first, *rest[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "fused"),
+    [((4, 6, 6), True), ((4, 1, 1), True), ((1, 1, 1), False), ((4, 1, 6), False), ((1, 6, 6), False)],
+)
+def test_regions_read_tensors_of_their_shape_or_a_number_a_channel_or_one(sizes: tuple[int, ...], fused: bool):
+    net = Net()
+    x, other = net.input("x", image(4, 6, 6)), net.input("other", image(*sizes))
+    net.output(net.apply(stage("add"), net.chain(x, stage("maxpool", kernel=1)), other).output)
+    assert any(node.body is not None for node in FuseEpilogues().run(net.graph).nodes()) == fused
 
 
 @given(networks())

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from ....runtime.abi import DTYPES
+from ...ir.types import DType
 from ..emit import Emitter, Int
-
-_BYTES = {"f32": 4, "u8": 1, "i64": 8}
 
 
 @dataclass(frozen=True)
 class Copy:
     """Moves channels between planar and blocked tensors, at any offset. Its two sides are told apart by their lanes:
     1 for planar, a register's worth for blocked; neighbours in a row are that many numbers apart. What the caller gets
-    may be of another type: in the arena every number is a float."""
+    may be of another type: in the arena every number is a float. Whole numbers that the caller gave go past it."""
 
     source_lanes: int
     target_lanes: int
-    dtype: Literal["f32", "u8", "i64"] = "f32"
+    source: DType
+    target: DType
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -36,16 +36,19 @@ class Copy:
                 source = self._row(e, a, "input", self.source_lanes, channel, row)
                 target = self._row(e, a, "output", self.target_lanes, channel, row)
                 with e.loop("column", a["columns"]) as x:
-                    value = e.load_float(e.at(source, e.mul_int(x, 4 * self.source_lanes)))
-                    self._store(e, value, e.at(target, e.mul_int(x, _BYTES[self.dtype] * self.target_lanes)))
+                    here = e.at(source, e.mul_int(x, DTYPES[self.source].itemsize * self.source_lanes))
+                    there = e.at(target, e.mul_int(x, DTYPES[self.target].itemsize * self.target_lanes))
+                    self._number(e, here, there)
 
-    def _store(self, e: Emitter, value: str, where: str) -> None:
-        if self.dtype == "f32":
-            e.store_float(value, where)
-        elif self.dtype == "u8":
-            e.do(f"store i8 {e.set(f'fptoui float {value} to i8')}, ptr {where}, align 1")
+    def _number(self, e: Emitter, here: str, there: str) -> None:
+        if self.source == "i64":
+            e.do(f"store i64 {e.load_int(here, 0)}, ptr {there}, align 8")
+        elif self.target == "f32":
+            e.store_float(e.load_float(here), there)
+        elif self.target == "u8":
+            e.do(f"store i8 {e.set(f'fptoui float {e.load_float(here)} to i8')}, ptr {there}, align 1")
         else:
-            e.do(f"store i64 {e.set(f'fptosi float {value} to i64')}, ptr {where}, align 8")
+            e.do(f"store i64 {e.set(f'fptosi float {e.load_float(here)} to i64')}, ptr {there}, align 8")
 
     def _row(self, e: Emitter, a: dict[str, str], side: str, lanes: int, channel: Int, row: Int) -> str:
         channel = e.add_int(channel, a[f"{side}_first"])

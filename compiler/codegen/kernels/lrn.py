@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..arithmetic import Arithmetic
-from ..emit import Emitter
+from ..emit import Emitter, Var
 from .epilogue import Epilogue
 from .rows import rows
 
@@ -14,7 +14,7 @@ from .rows import rows
 class Lrn:
     """x / (k + alpha / size * sum of squares over `size` channels around) ** beta.
 
-    Neighbours that lie in another block come from it by a shift over the block's border; `size` is at most a block.
+    Neighbours that lie in another block come from it by a shift over the block's border; `size` is at most two blocks.
     """
 
     size: int
@@ -49,7 +49,7 @@ class Lrn:
                         self._square(e, where, masks[1], None),
                         self._square(e, e.at(where, on), masks[2], last),
                     ]
-                    value = self._value(e, e.load(where), self._energy(e, squares))
+                    value = _damped(self, Arithmetic(e), e.load(where), self._energy(e, squares))
                     place = e.mul_int(x, size)
                     e.store(row.tail.block(0, place).finish(value, 0), e.at(row.target, place))
 
@@ -72,10 +72,42 @@ class Lrn:
             total = e.set(f"fadd {e.vector} {total}, {moved}")
         return total
 
-    def _value(self, e: Emitter, x: str, energy: str) -> str:
+
+@dataclass(frozen=True)
+class WideLrn:
+    """The same on planar images, for any `size`: each lane is a position, and a channel sums its neighbours anew."""
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+    arguments = ("@input", "@output", "channels", "positions", "plane")
+
+    def emit(self, e: Emitter, name: str) -> None:
         words = Arithmetic(e)
-        base = words.fma(energy, self.alpha / self.size, self.k)
-        if self.beta == 0.75:  # the classic: two square roots instead of a logarithm and a power
-            root = words.sqrt(base)
-            return words.div(x, words.mul(root, words.sqrt(root)))
-        return words.mul(x, words.exp(words.mul(words.log(base), -self.beta)))
+        with e.kernel(name, self.arguments) as a:
+            chunks = e.div_int(e.add_int(a["positions"], e.lanes - 1), e.lanes)
+            lo, hi = e.share(e.mul_int(a["channels"], chunks))
+            with e.loop("unit", hi, start=lo) as unit:
+                channel = e.div_int(unit, chunks)
+                x = e.mul_int(e.sub_int(unit, e.mul_int(channel, chunks)), e.lanes)
+                mask = e.mask(e.min_int(e.sub_int(a["positions"], x), e.lanes))
+                source, target = (e.at(a[side], e.mul_int(x, 4)) for side in ("input", "output"))
+                first = e.max_int(0, e.sub_int(channel, self.size // 2))
+                past = e.min_int(a["channels"], e.add_int(channel, (self.size + 1) // 2))
+                energy = Var(e.vector, "zeroinitializer")
+                with e.loop("neighbour", past, start=first, vary=[energy]) as c:
+                    value = e.load_masked(e.at(source, e.mul_int(c, a["plane"])), mask)
+                    energy.value = words.fma(value, value, energy.value)
+                here = e.mul_int(channel, a["plane"])
+                value = _damped(self, words, e.load_masked(e.at(source, here), mask), energy.value)
+                e.store_masked(value, e.at(target, here), mask)
+
+
+def _damped(kernel: Lrn | WideLrn, words: Arithmetic, x: str, energy: str) -> str:
+    base = words.fma(energy, kernel.alpha / kernel.size, kernel.k)
+    if kernel.beta == 0.75:  # the classic: two square roots instead of a logarithm and a power
+        root = words.sqrt(base)
+        return words.div(x, words.mul(root, words.sqrt(root)))
+    return words.mul(x, words.exp(words.mul(words.log(base), -kernel.beta)))

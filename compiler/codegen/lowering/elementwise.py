@@ -7,10 +7,9 @@ import numpy as np
 from ...ir.graph import Value
 from ...ir.region import Region
 from ...ir.structure import Parameter
-from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Buffer, Planner, Word, extent, row_by_row
+from ..program import Planner, Word, extent, row_by_row
 from .epilogue import chain, epilogue
 from .move import broadcast
 
@@ -20,8 +19,7 @@ def lower_map(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(planner, region, base)
     x, y = planner.operand(base), planner.result(region.node.output)
     if extent(base) != extent(region.node.output):
-        x = Buffer(f"{base.name} repeated", y.channels, y.height, y.width, Layout(planner.lanes))
-        broadcast(planner, planner.operand(base), x)
+        x = broadcast(planner, base, region.node.output)
     planner.step(Map(tail), words | row_by_row(x, y), [x, *reads], [y])
 
 

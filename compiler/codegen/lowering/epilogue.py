@@ -10,7 +10,6 @@ from ...ir.graph import Node, Value
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ir.structure import Parameter
-from ...schedule.schedule import Layout
 from ..kernels.epilogue import Epilogue, Extra, Link, Operand
 from ..program import Address, Buffer, Planner, Word, extent
 from .move import broadcast
@@ -75,16 +74,16 @@ def _extra(planner: Planner, value: Value, output: Value) -> tuple[Extra, Word, 
     if isinstance(producer.op, Parameter):
         data = param(planner, producer, "value")
         own = data.shape[max(0, data.ndim - output.type.rank + 1) :]  # without a batch of 1, if it has one
-        data = data.reshape((1,) * (output.type.rank - 1 - len(own)) + own + (1,) * (4 - output.type.rank))
-        flat = data.shape[1:] == (1, 1)
-        full = np.broadcast_to(data, (channels, 1, 1) if flat else (channels, height, width))
+        own = (1,) * (output.type.rank - 1 - len(own)) + own
+        flat = all(size == 1 for size in own[1:])
+        sizes, to = ((channels, 1, 1),) * 2 if flat else (output.type.known, (channels, height, width))
+        full = np.broadcast_to(data.reshape(-1, 1, 1) if flat else data.reshape(own), sizes).reshape(to)
         packed = pack_blocks(full, planner.lanes)
         plane, row = packed[0].nbytes, packed[0, 0].nbytes
         return "channel" if flat else "tensor", planner.constant(value.name, packed), plane, row, None
     buffer, (c, h, w) = planner.operand(value), extent(value)
     if (c, h, w) != (channels, height, width) and (h, w) != (1, 1):
-        source, buffer = buffer, Buffer(f"{value.name} repeated", channels, height, width, Layout(planner.lanes))
-        broadcast(planner, source, buffer)
+        buffer = broadcast(planner, value, output)
         (c, h, w) = (channels, height, width)
     if (c, h, w) == (channels, height, width):
         return "tensor", Address(buffer), buffer.plane_bytes, buffer.row_bytes, buffer

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ...ir.graph import Value
 from ...ir.operator import Array, Operator
 from ...ir.region import Region
 from ...ops.shape import ChannelShuffle, Concat, Crop, Pad, PixelShuffle, Slice, Split, Transpose
 from ...schedule.choose import first_indices
+from ...schedule.schedule import Layout
 from ..kernels.move import Move
-from ..program import Address, Buffer, Planner, Word, extent
+from ..program import Address, Buffer, Planner, Word, axes, extent
 
 NOWHERE = -(1 << 60)  # a zero: far enough below that no other offset lifts it above
 
 
 def lower_move(planner: Planner, region: Region) -> None:
-    source, op = planner.operand(region.operands[0]), region.node.op
+    (value,), op = region.operands, region.node.op
+    source = planner.operand(value)
     if isinstance(op, PixelShuffle):
         source = planner.planar(source)
     target = planner.result(region.node.output)
-    move(planner, source, target, _origins(op, source, target))
+    move(planner, source, target, _origins(op, axes(value), source, target))
 
 
 def lower_join(planner: Planner, region: Region) -> None:
     """Concatenation along rows or columns."""
     op, target = region.node.op, planner.result(region.node.output)
     assert isinstance(op, Concat)
-    axis, first = op.axis - 1, 0
+    axis, first, whole = op.axis - 1, 0, axes(region.node.output)
     for value in region.operands:
-        sizes = extent(value)
+        sizes, source = axes(value), planner.operand(value)
         to = [np.arange(size) + (first if a == axis else 0) for a, size in enumerate(sizes)]
-        source = planner.operand(value)
-        move(planner, source, target, along(source, map(np.arange, sizes)), along(target, to))
+        move(planner, source, target, along(source, sizes, map(np.arange, sizes)), along(target, whole, to))
         first += sizes[axis]
 
 
@@ -42,15 +46,17 @@ def lower_cut(planner: Planner, region: Region) -> None:
     op, source = region.node.op, planner.operand(region.operands[0])
     assert isinstance(op, Slice | Split)
     for value, first in zip(region.node.outputs, first_indices(region.node, op.axis), strict=True):
-        taken = [np.arange(size) + (first if a == op.axis - 1 else 0) for a, size in enumerate(extent(value))]
-        move(planner, source, planner.result(value), along(source, taken))
+        taken = [np.arange(size) + (first if a == op.axis - 1 else 0) for a, size in enumerate(axes(value))]
+        move(planner, source, planner.result(value), along(source, axes(region.operands[0]), taken))
 
 
 def move(
     planner: Planner, source: Buffer, target: Buffer, origins: list[Array], places: list[Array] | None = None
 ) -> None:
-    """A step that fills the target: for each of its axes, the bytes to where a number comes from and where it goes."""
-    places = along(target, map(np.arange, (target.channels, target.height, target.width))) if places is None else places
+    """A step that fills the target: for its channels, rows and columns, the bytes to where a number comes from and to
+    where it goes."""
+    sizes = target.channels, target.height, target.width
+    places = along(target, sizes, map(np.arange, sizes)) if places is None else places
     words: dict[str, Word] = {
         "input": Address(source), "output": Address(target),
         "planes": len(places[0]), "rows": len(places[1]), "columns": len(places[2]),
@@ -62,41 +68,51 @@ def move(
     planner.step(Move(), words, [source], [target])
 
 
-def along(buffer: Buffer, indices: Iterable[Array]) -> list[Array]:
-    """Bytes from a buffer's first pixel, for indices along its three axes; those below zero are nowhere."""
-    channels, rows, columns = (np.asarray(index) for index in indices)
+def along(buffer: Buffer, sizes: Sequence[int], indices: Iterable[Array]) -> list[Array]:
+    """Bytes from a buffer's first pixel to its channels, rows and columns, for indices along the axes of the tensor of
+    these sizes that it holds."""
+    return by_column(offsets(buffer, sizes, indices))
+
+
+def offsets(buffer: Buffer, sizes: Sequence[int], indices: Iterable[Array]) -> list[Array]:
+    """Bytes from a buffer's first pixel, for indices along each axis; those below zero are nowhere."""
+    channels, *others = (np.asarray(index) for index in indices)
     block = buffer.layout.block
-    offsets = (
-        channels // block * buffer.plane_bytes + channels % block * 4,
-        rows * buffer.row_bytes,
-        columns * buffer.pixel_bytes,
-    )
-    return [np.where(index < 0, NOWHERE, o) for index, o in zip((channels, rows, columns), offsets, strict=True)]
+    steps = [buffer.row_bytes, *(buffer.pixel_bytes * math.prod(sizes[k:]) for k in range(3, len(sizes) + 1))]
+    found = [channels // block * buffer.plane_bytes + channels % block * 4]
+    found += [index * step for index, step in zip(others, steps, strict=True)]
+    return [np.where(index < 0, NOWHERE, place) for index, place in zip((channels, *others), found, strict=True)]
 
 
-def broadcast(planner: Planner, source: Buffer, target: Buffer) -> None:
-    """Repeat a tensor along the axes in which it has size 1."""
-    pairs = ((source.channels, target.channels), (source.height, target.height), (source.width, target.width))
-    move(planner, source, target, along(source, (np.arange(out) % size for size, out in pairs)))
+def by_column(offsets: Sequence[Array]) -> list[Array]:
+    """All axes past the rows as one: its columns."""
+    return [*offsets[:2], functools.reduce(np.add.outer, offsets[2:]).reshape(-1)]
 
 
-def _origins(op: Operator, x: Buffer, y: Buffer) -> list[Array]:
+def broadcast(planner: Planner, value: Value, like: Value) -> Buffer:
+    """A tensor repeated along the axes in which it has size 1 and another one has more."""
+    source = planner.operand(value)
+    target = Buffer(f"{value.name} repeated", *extent(like), Layout(planner.lanes))
+    indices = [np.arange(out) % size for size, out in zip(axes(value), axes(like), strict=True)]
+    move(planner, source, target, along(source, axes(value), indices))
+    return target
+
+
+def _origins(op: Operator, sizes: Sequence[int], x: Buffer, y: Buffer) -> list[Array]:
     channels, rows, columns = np.arange(y.channels), np.arange(y.height), np.arange(y.width)
     match op:
         case Transpose():
-            sizes = [np.arange(size) for size in (x.channels, x.height, x.width)]
             order = [*(axis - 1 for axis in op.order), *range(len(op.order), 3)]
-            every = along(x, sizes)
-            return [every[axis] for axis in order]
+            every = offsets(x, sizes, map(np.arange, sizes))
+            return by_column([every[axis] for axis in order])
         case Pad():
             top, left, _, _ = op.size
-            return along(
-                x, (channels, _padded(rows - top, x.height, op.mode), _padded(columns - left, x.width, op.mode))
-            )
+            indices = channels, _padded(rows - top, x.height, op.mode), _padded(columns - left, x.width, op.mode)
+            return along(x, sizes, indices)
         case Crop():
-            return along(x, (channels, rows + (x.height - y.height) // 2, columns + (x.width - y.width) // 2))
+            return along(x, sizes, (channels, rows + (x.height - y.height) // 2, columns + (x.width - y.width) // 2))
         case ChannelShuffle():
-            return along(x, (channels % op.n * (x.channels // op.n) + channels // op.n, rows, columns))
+            return along(x, sizes, (channels % op.n * (x.channels // op.n) + channels // op.n, rows, columns))
         case PixelShuffle():  # planar: each pixel's n x n parts are channels
             part = x.plane_bytes
             return [

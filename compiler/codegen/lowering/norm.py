@@ -18,8 +18,7 @@ def lower_softmax(planner: Planner, region: Region) -> None:
     """In NCHW order, so that a vector holds neighbouring positions."""
     op = region.node.op
     assert isinstance(op, Softmax | LogSoftmax)
-    x = planner.operand(region.operands[0])
-    seen = positions(x, op.axis)
+    seen = positions(region.operands[0], op.axis)
     kernel = softmax.Softmax(isinstance(op, LogSoftmax), across=seen["inner"] == 1)
     _in_order(planner, region, kernel, {**seen, "pitch": seen["count"] * seen["distance"]})
 
@@ -53,7 +52,12 @@ def _in_order(planner: Planner, region: Region, kernel: Kernel, words: dict[str,
 
 
 def lower_lrn(planner: Planner, region: Region) -> None:
-    x, y, op = planner.operand(region.operands[0]), planner.result(region.node.output), region.node.op
+    x, op = planner.operand(region.operands[0]), region.node.op
     assert isinstance(op, Lrn)
+    if op.size > 2 * planner.lanes:
+        positions = x.height * x.width
+        words: dict[str, Word] = {"channels": x.channels, "positions": positions, "plane": 4 * positions}
+        return _in_order(planner, region, lrn.WideLrn(op.size, op.alpha, op.beta, op.k), words)
+    y = planner.result(region.node.output)
     kernel = lrn.Lrn(op.size, op.alpha, op.beta, op.k, Epilogue())
     planner.step(kernel, row_by_row(x, y) | {"channels": x.channels}, [x], [y])
