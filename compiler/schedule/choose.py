@@ -10,7 +10,15 @@ from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
 from ..ops.shape import Concat, Slice, Split
-from .cost import best_tile, direct_cycles, halves_last, rim_cycles, winograd_block, winograd_cycles
+from .cost import (
+    best_tile,
+    depthwise_pixels,
+    direct_cycles,
+    halves_last,
+    rim_cycles,
+    winograd_block,
+    winograd_cycles,
+)  # fmt: skip
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
@@ -100,7 +108,7 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     (x,), y = region.operands, region.node.output
     channels, (out, height, width) = x.type.known[0], y.type.known
     if isinstance(op, Depthwise) or op.groups == channels == out:
-        return Choice("depthwise", best_tile(width, 1, target)[0])
+        return Choice("depthwise", depthwise_pixels(op.window(x.type), width, target))
     if op.groups > 1 and (channels // op.groups % lanes or out // op.groups % lanes):
         return Choice("gather")
     tensors = (x, y, *(value for value in region.extras if value.type.known == y.type.known))

@@ -12,6 +12,7 @@ _MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
 _TRANSFORM = 2.5  # cycles for each number of a tile, fitted to 16 channels at 56 x 56
 _HEAVY = 8 << 20  # bytes of weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
+_FEW = 7  # pixels
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -75,6 +76,18 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     point = 4 * size * size * channels
     room = target.l2_bytes // 4 if point * vectors * target.lanes <= _HEAVY else _OUTER
     return max(1, min(room // (point * pixels), ceil(tiles / pixels)))
+
+
+def depthwise_room(window: Window, target: Target) -> int:
+    """For how many sums there are registers beside all weights of a depthwise window, one pixel and one to spare."""
+    return target.registers - window.kernel[0] * window.kernel[1] - 2 if window.dilation[1] == 1 else 0
+
+
+def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
+    """Pixels of a tile: the fewest tiles whose sums fit beside the weights; where these leave no room to speak of, what
+    costs least without them."""
+    room = depthwise_room(window, target)
+    return ceil(columns / ceil(columns / room)) if room >= _FEW else best_tile(columns, 1, target)[0]
 
 
 def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False) -> tuple[int, int]:

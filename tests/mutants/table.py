@@ -73,6 +73,8 @@ KERNELS = _of(
     ("depthwise.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),
     ("depthwise.py", "e.load(tap, p * self.step * size)", "e.load(tap, p * size)", "the stride is forgotten",
      CONVOLUTIONS),
+    ("depthwise.py", "kernels[y * width + x]", "kernels[x]", "all rows of a window have the first one's weights",
+     CONVOLUTIONS),
     ("gather.py", "e.mul_int(e.mul_int(block, a[\"channels\"]), 8 * e.lanes)", "0",
      "every block gathers the first one's channels", CONVOLUTIONS),
     ("gather.py", "place = e.mul_int(x, size * self.spread)", "place = e.mul_int(x, size)",

@@ -11,13 +11,15 @@ from harness import EVERY_PASS, compile_native, every_cpu
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter
+from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY, bind
-from cnnc.compiler.schedule.cost import best_tile
+from cnnc.compiler.ops.conv import Window
+from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_room
 from cnnc.compiler.schedule.target import Target, target
 
 SUM = re.compile(r"\t(?:vfmadd\w+ps|addps)\t")
@@ -57,6 +59,24 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
             assert not spills, (pixels, vectors)
         elif level.fma:
             assert spills <= sums // 4, (pixels, vectors)
+
+
+@every_cpu
+def test_a_depthwise_window_stays_in_registers_where_it_fits(cpu: str):
+    """Then each pixel of its rows is loaded once."""
+    level = target(cpu)
+    for columns, stride in ((7, 1), (14, 1), (28, 2), (56, 2), (112, 1)):
+        window = Window((3, 3), (stride, stride), (1, 1), (1, 1, 1, 1))
+        pixels, e = depthwise_pixels(window, columns, level), Emitter(level)
+        resident = pixels <= depthwise_room(window, level)
+        assert resident == (level.registers == 32)
+        if resident:
+            Depthwise(pixels, stride, (3, 3), Epilogue(bias=True)).emit(e, "tile")
+            inner = innermost(assembly_of(e.text(), level))
+            assert len(SUM.findall(inner)) == 9 * pixels
+            assert not SPILL.search(inner)
+            loads = len(re.findall(r"\tv\w+ps\t[^\n]*\([^\n]*\), %|\tvmovaps\t\S*\(", inner))
+            assert loads <= 3 * ((pixels - 1) * stride + 3) + 1  # the bias
 
 
 @every_cpu

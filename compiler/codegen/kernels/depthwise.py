@@ -13,11 +13,13 @@ from .rows import rows
 class Depthwise:
     """`pixels` outputs of a row at a time, `step` input pixels apart. Weights are `[block][kh][kw][lane]`.
 
-    Every product reads its pixel from memory: two loads a cycle keep two multipliers busy, so nothing needs unrolling.
+    The weights of a small dense `window` (rows, columns) stay in registers, and each pixel is loaded once for all the
+    outputs that want it. For others (0, 0) every product reads its pixel from memory.
     """
 
     pixels: int
     step: int
+    window: tuple[int, int]
     epilogue: Epilogue
 
     @property
@@ -39,18 +41,36 @@ class Depthwise:
             with rows(e, a, self.epilogue) as row:
                 weights = e.at(a["weights"], e.mul_int(row.block, window))
                 source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
+                kernels = [e.load(weights, k * size) for k in range(self.window[0] * self.window[1])]
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)
-                    sums = [Var(e.vector, "zeroinitializer") for _ in range(pixels)]
-                    w = Var("ptr", weights)
                     here = e.at(source, e.mul_int(x, self.step * size))
-                    axes = [("kh", a["kernel_height"], a["tap_row"]), ("kw", a["kernel_width"], a["tap_column"])]
-                    with e.walk(here, axes, [w, *sums]) as tap:
-                        kernel = e.load(w.value)
-                        for p in range(pixels):
-                            sums[p].value = e.fma(e.load(tap, p * self.step * size), kernel, sums[p].value)
-                        w.value = e.at(w.value, size)
+                    sums = self._resident(e, a, here, kernels) if kernels else self._streamed(e, a, here, weights)
                     place = e.mul_int(x, size)
                     shared, out = row.tail.block(0, place), e.at(row.target, place)
                     for p in range(pixels):
                         e.store(shared.finish(sums[p].value, p), out, p * size)
+
+    def _resident(self, e: Emitter, a: dict[str, str], here: str, kernels: list[str]) -> list[Var]:
+        """The window unrolled."""
+        size, (height, width) = e.target.vector_bytes, self.window
+        sums = [Var(e.vector, "zeroinitializer") for _ in range(self.pixels)]
+        for y in range(height):
+            line = e.at(here, e.mul_int(a["tap_row"], y))
+            for at in range((self.pixels - 1) * self.step + width):
+                readers = [(p, at - p * self.step) for p in range(self.pixels) if 0 <= at - p * self.step < width]
+                pixel = e.load(line, at * size) if readers else ""
+                for p, x in readers:
+                    sums[p].value = e.fma(pixel, kernels[y * width + x], sums[p].value)
+        return sums
+
+    def _streamed(self, e: Emitter, a: dict[str, str], here: str, weights: str) -> list[Var]:
+        size, sums = e.target.vector_bytes, [Var(e.vector, "zeroinitializer") for _ in range(self.pixels)]
+        w = Var("ptr", weights)
+        axes = [("kh", a["kernel_height"], a["tap_row"]), ("kw", a["kernel_width"], a["tap_column"])]
+        with e.walk(here, axes, [w, *sums]) as tap:
+            kernel = e.load(w.value)
+            for p in range(self.pixels):
+                sums[p].value = e.fma(e.load(tap, p * self.step * size), kernel, sums[p].value)
+            w.value = e.at(w.value, size)
+        return sums

@@ -9,7 +9,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import halves_last
+from ...schedule.cost import depthwise_room, halves_last
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
 from ..packed import Packed
@@ -84,7 +84,9 @@ def lower_depthwise(planner: Planner, region: Region) -> None:
     op, window, x, weight, bias = _parts(planner, region)
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
-    kernel = depthwise.Depthwise(planner.schedule.choices[region.node.name].pixels, op.stride[1], tail)
+    pixels, target = planner.schedule.choices[region.node.name].pixels, planner.schedule.target
+    resident = window.kernel if pixels <= depthwise_room(window, target) else (0, 0)
+    kernel = depthwise.Depthwise(pixels, op.stride[1], resident, tail)
     words |= _walk(x, y, window) | {
         "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(weight, planner.lanes)),
         "blocks": y.blocks,
