@@ -18,7 +18,7 @@ from .feeds import DTYPES, Array, fitting, in_order
 from .lane import Lane
 from .loader import Code
 from .runner import JOB_BYTES, JOB_WORDS, jobs, runner
-from .threads import run_slices, team
+from .threads import team
 
 
 class Executable:
@@ -88,14 +88,16 @@ class Executable:
         return self.threads if images >= self._grain else 1
 
     def _run(self, images: int, addresses: list[int]) -> None:
-        threads = self.threads_for(images)
-        each = images // threads if threads > 1 else 0
+        lane, threads = self._lanes[0], self.threads_for(images)
+        if threads == 1:
+            lane.run(self._lead, addresses, images)
+            return
+        each = images // threads
         if each > 0:
             self._spread(each, addresses)
         if rest := images - each * threads:
-            lane = self._lanes[0]
             lane.bind(addresses, each * threads)
-            self._share(lane, 0, lane.end(rest), rest, threads)
+            self._share(lane, 0, lane.end(rest), rest)
 
     def _spread(self, images: int, addresses: list[int]) -> None:
         """So many images for each thread, the first ones."""
@@ -106,22 +108,18 @@ class Executable:
             self._jobs[start : start + JOB_WORDS] = lane.table, 0, lane.end(images), images, self.threads, 0, JOB_BYTES
         team(self.threads).run(self._jobs)
 
-    def _share(self, lane: Lane, position: int, end: int, images: int, threads: int) -> None:
-        """Positions `[position, end)` of a lane's images; none at all where these are the same."""
-        if position == end:
-            return
-        self._jobs[:JOB_WORDS] = lane.table, position, end, images, threads, 0, 0
-        if threads == 1:
-            run_slices(self._lead, self._jobs)
-        else:
-            team(threads).run(self._jobs)
+    def _share(self, lane: Lane, position: int, end: int, images: int) -> None:
+        """Positions `[position, end)` of a lane's images, by all threads; none at all where these are the same."""
+        if position < end:
+            self._jobs[:JOB_WORDS] = lane.table, position, end, images, self.threads, 0, 0
+            team(self.threads).run(self._jobs)
 
     def _fits(self, array: npt.ArrayLike) -> bool:
         """Whether an array is as the first input wants it: what most calls bring, seen without delay."""
         shape, dtype = self._wanted
         return (
-            isinstance(array, np.ndarray)
-            and array.dtype == dtype
+            type(array) is np.ndarray
+            and array.dtype is dtype
             and array.shape[1:] == shape
             and array.ndim > 0
             and array.flags.c_contiguous
@@ -136,7 +134,10 @@ class Executable:
             lane.bind(_addresses(*fits, *results))
             ends[0] = time.perf_counter()
             for position in lane.starts:
-                self._share(lane, position, position + 1, 1, self.threads_for(1))
+                if self.threads_for(1) == 1:
+                    lane.step(self._lead, position)
+                else:
+                    self._share(lane, position, position + 1, 1)
                 ends.append(time.perf_counter())
         return [after - before for before, after in pairwise(ends)]
 
@@ -166,13 +167,10 @@ def _unlock() -> None:
 os.register_at_fork(after_in_child=_unlock)
 
 
-_addressof, _from_buffer = ctypes.addressof, ctypes.c_char.from_buffer
+_word_at, _HEAD = ctypes.c_size_t.from_address, object.__basicsize__
 
 
 def _addresses(*arrays: Array) -> list[int]:
-    """Where arrays begin. The buffer protocol is several times faster than `array.ctypes`, but wants memory that may be
-    written and is not empty."""
-    try:
-        return [_addressof(_from_buffer(array)) for array in arrays]  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return [array.ctypes.data for array in arrays]
+    """Where arrays begin. The pointer is the first field behind an array object's head, which is part of NumPy's ABI
+    (`PyArrayObject_fields`), and ten times as soon read there as from `array.ctypes`."""
+    return [_word_at(id(array) + _HEAD).value for array in arrays]

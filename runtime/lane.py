@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .abi import Artifact, Port, Word, aligned
 from .feeds import Array
 from .loader import Code
-from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS
+from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS, jobs, run_slices
 
 
 class Lane:
@@ -21,6 +21,7 @@ class Lane:
         self._manifest = manifest = artifact.manifest
         self._constants = artifact.constants.ctypes.data
         self._arena = aligned(manifest.arena_bytes)
+        self._tile = manifest.batch_tile
         self._arrays = (ctypes.c_int64 * (len(manifest.inputs) + len(manifest.outputs)))()
         self._pitches = [port.bytes for port in (*manifest.inputs, *manifest.outputs)]
         steps, bindings = self._steps(code)
@@ -28,19 +29,33 @@ class Lane:
         self._kept = steps, segments, bindings
         places = [array.ctypes.data for array in self._kept]
         per_thread = manifest.scratch_bytes_per_thread
-        tile = manifest.batch_tile, self._tile_length
+        tile = self._tile, self._tile_length
         self._table = np.array([*places[:2], *tile, places[2], len(bindings), scratch, per_thread], np.int64)
         self.table = self._table.ctypes.data
+        self._job = jobs(1)  # of this lane by one thread
+        self._job[:] = self.table, 0, 0, 0, 1, 0, 0
+        self._job_at = ctypes.addressof(self._job)
 
     def end(self, images: int) -> int:
         """The position after the last step for so many images."""
-        return -(-images // self._manifest.batch_tile) * self._tile_length
+        return -(-images // self._tile) * self._tile_length
 
     def bind(self, addresses: Sequence[int], first: int = 0) -> None:
         """Say where the inputs and outputs lie, whose image `first` is this lane's first one."""
         if first:
             addresses = [address + first * pitch for address, pitch in zip(addresses, self._pitches, strict=True)]
         self._arrays[:] = addresses
+
+    def run(self, lead: Callable[[int], int], addresses: Sequence[int], images: int) -> None:
+        """All images in this thread, for inputs and outputs that lie at these addresses."""
+        self._arrays[:] = addresses
+        self._job[1:4] = 0, self.end(images), images
+        run_slices(lead, self._job_at)
+
+    def step(self, lead: Callable[[int], int], position: int) -> None:
+        """One step for the first image, in this thread."""
+        self._job[1:4] = position, position + 1, 1
+        run_slices(lead, self._job_at)
 
     def _steps(self, code: Code) -> tuple[Array, Array]:
         """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""

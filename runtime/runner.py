@@ -31,6 +31,12 @@ def jobs(threads: int) -> ctypes.Array[ctypes.c_int64]:
     return (ctypes.c_int64 * (JOB_WORDS * threads))()
 
 
+def run_slices(lead: Callable[[int], int], job: int) -> None:
+    """Call native code until nothing is left to do. After each slice Python looks for signals."""
+    while lead(job):
+        pass
+
+
 def runner_ir(machine: str) -> str:
     """The loop as LLVM IR; the second file has what differs from CPU to CPU."""
     return "".join(Path(__file__).with_name(name).read_text() for name in ("runner.ll", f"{machine}.ll"))

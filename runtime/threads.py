@@ -6,12 +6,11 @@ import atexit
 import ctypes
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from .abi import aligned
 from .errors import TargetError
-from .runner import TEAM_BYTES, jobs, runner
+from .runner import TEAM_BYTES, jobs, run_slices, runner
 
 VARIABLE = "CNNC_NUM_THREADS"
 MOST = 256
@@ -37,7 +36,7 @@ class Team:
         """The job that all share, or each thread's own, in slices between which Python can look for signals."""
         with self.lock:
             job[5] = self._address
-            run_slices(self._lead, job)
+            run_slices(self._lead, ctypes.addressof(job))
 
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
@@ -46,13 +45,6 @@ class Team:
         self._lead(ctypes.addressof(end))
         for worker in self._workers:
             worker.join()
-
-
-def run_slices(lead: Callable[[int], int], job: ctypes.Array[ctypes.c_int64]) -> None:
-    """Call native code until nothing is left to do. After each slice Python looks for signals."""
-    address = ctypes.addressof(job)
-    while lead(address):
-        pass
 
 
 _teams: dict[int, Team] = {}

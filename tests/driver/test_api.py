@@ -132,3 +132,19 @@ def test_an_output_may_be_a_single_number():
     loss = cnnc.parse("model M { input a: f32[N, 2]  input b: f32[N, 2]  output loss = (a, b) -> mse }")
     results = cnnc.interpret(loss).run({"a": np.zeros((2, 2), np.float32), "b": np.ones((2, 2), np.float32)})
     assert results["loss"] == 1
+
+
+def test_arrays_of_every_kind_lie_where_they_are_said_to():
+    """Read-only ones, parts of others, subclasses and empty ones give what a copy gives."""
+    network = cnnc.parse("model M { input x: f32[N, 4]  output y = x -> dense(3) }")
+    net = cnnc.compile(network, weights=cnnc.random_weights(network, 1), threads=1)
+    whole = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
+    right = net(whole[2:5, :4].copy())
+    frozen = whole[2:5, :4].copy()
+    frozen.setflags(write=False)
+    subclass = whole[2:5, :4].copy().view(np.matrix)
+    for array in (frozen, whole[2:5, :4], whole[::-1][1:4, :4][::-1], subclass):
+        np.testing.assert_array_equal(net(array), right)
+    rows = np.ascontiguousarray(whole[:, :4])
+    np.testing.assert_array_equal(net(rows[2:5]), right)
+    assert net(rows[:0]).shape == (0, 3)

@@ -106,7 +106,7 @@ def test_a_call_that_stops_before_images_that_are_missing_loses_no_worker():
             x, executable = images_for(natives[0].graph, seed=k)["x"], given[k % 2]
             wrong += bool((executable(x)[0] != right[k % 2](x)[0]).any())
             lane = executable._lanes[0]
-            executable._share(lane, lane.end(1) - 1, lane.end(1), 1, 4)
+            executable._share(lane, lane.end(1) - 1, lane.end(1), 1)
         return wrong
 
     assert in_child(work) == 0
