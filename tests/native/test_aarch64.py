@@ -27,9 +27,8 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import require_here, target
-from cnnc.runtime.abi import Word
+from cnnc.runtime.abi import DTYPES, Word
 from cnnc.runtime.errors import TargetError
-from cnnc.runtime.feeds import DTYPES
 from cnnc.runtime.runner import runner_ir
 
 LEVEL = target("aarch64")
