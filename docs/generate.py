@@ -25,7 +25,7 @@ ERRORS = ROOT / "docs" / "errors"
 GRAMMAR = (ROOT / "grammar" / "cnn.lark").read_text(encoding="utf-8")
 REGION = re.compile(r"(<!-- (grammar: [\w ]+|graph|warnings|bounds) -->\n).*?(<!-- end -->)", re.DOTALL)
 PROGRAM = re.compile(r"^```cnn\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-MAGNITUDES = {  # by the name of the rule in tolerance.py: what its u are of
+MAGNITUDES = {  # by the name of the rule in tolerance/rules.py: what its u are of
     "_result": "|y|",
     "_terms": "(sum of |x|)",
     "_batchnorm": "(|x| scale + |shift|)",

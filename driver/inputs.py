@@ -10,13 +10,15 @@ from cnnc.runtime.feeds import Array, Port
 
 
 def random_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, Array]:
-    """Bytes evenly, reals from the normal distribution; the same for the same seed."""
+    """Bytes evenly, reals from the normal distribution, labels of two classes; the same for the same seed."""
     rng = np.random.default_rng(seed)
     arrays: dict[str, Array] = {}
     for port in ports:
         shape = (batch, *port.shape)
         if port.dtype == "u8":
             arrays[port.name] = rng.integers(0, 256, shape, np.uint8)
+        elif port.dtype == "i64":
+            arrays[port.name] = rng.integers(0, 2, shape, np.int64)
         else:
             arrays[port.name] = rng.standard_normal(shape, np.float32)
     return arrays

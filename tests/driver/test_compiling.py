@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from command import Command, on_one_line
 
+from cnnc import compile, parse, random_weights
 from cnnc.compiler.pipeline import GRAPH_PASSES
 from cnnc.runtime.executable import Executable
 
@@ -127,6 +128,37 @@ def test_verify_agrees_on_the_examples(cnnc: Command, digits: str, edges: str):
     assert result.exit_code == 0, result.output
     assert "9 layers agree, each by itself" in result.stdout
     assert cnnc("verify", edges, "--size", "H=33", "--size", "W=20").exit_code == 0
+
+
+RARE = """model Rare {
+  input x: f32[N, 5, 6, 7]
+  input label: i64[N, 3]
+  param g: f32[5, 1, 1] = 0.5
+  y = (x * g) -> conv(4, 3) -> reshape([2, 2, 4, 5]) -> transpose([4, 3, 2, 1]) -> softmax(3)
+  output y
+  output best = y -> argmax(4)
+  output label
+  output g
+  output twice = g * 2
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "verb", [("verify",), ("verify", "--bisect"), ("compile", "--verify-each"), ("bench", "--repeats", 1)]
+)
+def test_verbs_take_whole_numbers_and_give_what_has_no_batch(cnnc: Command, tmp_path: Path, verb: tuple[object, ...]):
+    path = tmp_path / "rare.cnn"
+    path.write_text(RARE)
+    result = cnnc(*verb, path, "--random-weights", 1)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_compiled_network_says_which_outputs_have_no_batch(tmp_path: Path):
+    network = parse(RARE)
+    net = compile(network, weights=random_weights(network, 1), cache=False)
+    shown = "best: i64[N, 5, 4, 2], label: i64[N, 3], g: f32[5, 1, 1], twice: f32[5, 1, 1]"
+    assert shown in repr(net) and shown in repr(network)
 
 
 def test_verify_names_the_first_layer_that_differs(cnnc: Command, digits: str, monkeypatch: pytest.MonkeyPatch):

@@ -14,7 +14,7 @@ JOINS = "tests/native/test_joins.py"
 ELEMENTWISE = "tests/native/test_elementwise.py"
 ENDS = "tests/native/test_ends.py"
 RARITIES = "tests/native/test_rarities.py"
-SCRATCH = "tests/native/test_scratch.py"
+RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
 ARENA = "tests/native/test_arena.py"
 THREADS = "tests/driver/test_threads.py"
@@ -250,10 +250,10 @@ RUNTIME = _of(
     ("runner.ll", "mul i64 %image, %image.pitch", "mul i64 0, %image.pitch", "images of a tile are one", BATCHES),
     ("runner.ll", "mul i64 %tile, %tile.pitch", "mul i64 0, %tile.pitch", "every tile is the first", BATCHES),
     ("runner.ll", "mul i64 %many, %counts", "mul i64 %size, %counts", "dense layers take images that are not there",
-     BATCHES),
+     RUNNER),
     ("runner.ll", "%exists = icmp slt i64 %image, %many", "%exists = icmp sle i64 %image, %many",
      "an image too many is run", BATCHES),
-    ("runner.ll", "mul i64 %thread, %pitch", "mul i64 0, %pitch", "threads share their scratch memory", SCRATCH),
+    ("runner.ll", "mul i64 %thread, %pitch", "mul i64 0, %pitch", "threads share their scratch memory", RUNNER),
     ("runner.ll", "%rest = sub i32 %others, 1", "%rest = sub i32 %others, %others",
      "the first to come opens the barrier", THREADS),
     ("runner.ll", "store atomic i32 0, ptr %arrived release", "store atomic i32 1, ptr %arrived release",

@@ -21,10 +21,9 @@ from cnnc.compiler.ir.verify import verify
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
 from cnnc.compiler.schedule.target import require_here
 from cnnc.compiler.tolerance import Expected, expected
-from cnnc.runtime.abi import Artifact
+from cnnc.runtime.abi import DTYPES, Artifact
 from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
-from cnnc.runtime.feeds import DTYPES
 from cnnc.runtime.loader import Code
 
 CPUS = ("x86-64-v4", "x86-64-v3", "x86-64")

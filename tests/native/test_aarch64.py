@@ -12,7 +12,9 @@ import test_convolutions
 import test_elementwise
 import test_images
 import test_joins
+import test_machine_code
 import test_pools
+import test_rarities
 import test_scores
 import test_winograd
 from builder import Net, image, stage, with_random_weights
@@ -27,9 +29,8 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import require_here, target
-from cnnc.runtime.abi import Word
+from cnnc.runtime.abi import DTYPES, Word
 from cnnc.runtime.errors import TargetError
-from cnnc.runtime.feeds import DTYPES
 from cnnc.runtime.runner import runner_ir
 
 LEVEL = target("aarch64")
@@ -56,15 +57,8 @@ def test_tiles_multiply_and_add_in_registers(planar: bool):
 
 def test_nothing_is_called():
     """No function of the C library for each lane."""
-    net = Net()
-    x = net.input("x", image(5, 4, 6))
-    pixels = net.chain(
-        net.input("pixels", image(3, 4, 5, "u8")), stage("scale", k=2), stage("conv", channels=2, kernel=2)
-    )
-    net.output(pixels, *(net.chain(x, op) for op in test_elementwise.UNARY))
-    more = [stage("lrn", size=3, beta=0.6), stage("softmax"), stage("log_softmax"), stage("layernorm")]
-    net.output(*(net.chain(x, op) for op in more), net.chain(x, stage("flatten"), stage("dense", units=3)))
-    assembly = assembly_of(compile_native(with_random_weights(net.graph), "aarch64").program.ir(), LEVEL)
+    graph = with_random_weights(test_machine_code.every_operator(LEVEL.lanes))
+    assembly = assembly_of(compile_native(graph, "aarch64").program.ir(), LEVEL)
     assert not CALL.findall(assembly)
     assert "\tfsqrt\tv" in assembly  # these are in vectors
     assert not re.search(r"\tfn?m(?:add|sub)\t", assembly)  # and no multiply-add is of single numbers
@@ -103,6 +97,7 @@ def network(lanes: int) -> Graph:
         network, test_convolutions.plain, test_convolutions.grouped, test_convolutions.depthwise,
         test_elementwise.unary, test_images.images, test_joins.rows, test_pools.pools,
         test_scores.dense, test_scores.softmax, test_scores.lrn, test_winograd.layers,
+        test_machine_code.every_operator, test_rarities.boxes,
     ],
     ids=lambda family: f"{family.__module__.removeprefix('test_')}.{family.__name__}",
 )  # fmt: skip

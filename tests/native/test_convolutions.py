@@ -112,9 +112,8 @@ def gated(lanes: int) -> Graph:
         y = net.chain(x, stage("conv", channels=out, kernel=3, pad=1), stage("prelu"), stage("batchnorm"))
         gate = net.chain(x, stage("global_avgpool"), stage("conv", channels=out, kernel=1))
         one = net.chain(gate, stage("mean", axis=1, keep=True))
-        for extra in (y, gate, one):
-            z = net.chain(x, stage("conv", channels=out, kernel=(1, 3)))
-            extra = net.chain(extra, stage("slice", start=2, stop=15, axis=3)) if extra is y else extra
+        for k, extra in enumerate((y, gate, one)):
+            z = net.chain(net.input(f"z{out}_{k}", image(3, 7, 15)), stage("conv", channels=out, kernel=3, pad=1))
             net.output(net.apply(stage("mul"), z, extra).output)
     return net.graph
 

@@ -81,7 +81,7 @@ def test_a_region_is_an_anchor_and_elementwise_operators_of_one_shape(net: Net):
 )
 def test_regions_read_tensors_of_their_shape_or_a_number_a_channel_or_one(sizes: tuple[int, ...], fused: bool):
     net = Net()
-    x, other = net.input("x", image(4, 6, 6)), net.input("other", image(*sizes))
+    x, other = net.input("x", image(4, 6, 6)), net.input("other", image(*sizes))  # type: ignore[arg-type]
     net.output(net.apply(stage("add"), net.chain(x, stage("maxpool", kernel=1)), other).output)
     assert any(node.body is not None for node in FuseEpilogues().run(net.graph).nodes()) == fused
 

@@ -1,181 +1,18 @@
-"""How far a float32 kernel may lie from the truth: the error policy, in one place.
-
-The truth is the interpreter's definition in float64, on the inputs that the kernel really received. With u = 2**-24,
-the largest relative error of one float32 rounding, an operator adds to what its operands bring along
-
-    weighted sums of n products   (2 + sqrt(n)) u (sum |x||w| + |b|), by Winograd's algorithm some more (`ALGORITHMS`)
-    moves, maxima                 nothing
-    elementwise operators         a few u of the numbers that are added or multiplied last (the table `ELEMENTWISE`)
-    softmax, norms                first-order bounds, argued at their rules
-
-never something relative to the result alone, which cancellation may have left small. n roundings of a sum of absolute
-size S amount to n u S at worst and to about sqrt(n) u S when their signs are random (Higham & Mary 2019); 2 u S more
-are for the rounding of products on CPUs without fused multiply-add, of folded weights and of the bias. One product that
-is missing, or weights of fewer bits, exceed that by far.
-
-Errors of operands pass through linear operators by their absolute weights and are otherwise probed: the operator is
-applied to operands moved both ways by their bounds. That is exact for monotone operators; between the ends a smooth
-one lies at most an error's square further.
-"""
+"""By operator: how far its operands' errors move a result, and what its own roundings add."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from math import prod, sqrt
-from typing import Any, NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from ..runtime.errors import InternalError
-from .ir.graph import Graph, Node, Param
-from .ir.operator import Array
-from .ir.types import Type
-from .ops.pool import part
-
-U = 2.0**-24
-UNDERFLOW = 2.0**-120  # errors below this are float32's floor, not a kernel's: 2**-126 times a factor or two
-LARGEST = float(np.finfo(np.float32).max)
-
-
-class Algorithm(NamedTuple):
-    """How an algorithm's errors compare with the plain sum's: `factor` times as large. One with a `reach` mixes each
-    pixel with all that are up to so many taps away, and all taps with one another, before it multiplies."""
-
-    factor: float
-    reach: int = 0
-
-
-# Winograd's transforms mix the inputs of a tile, which lie up to m + 1 apart, and the taps of a filter: a large number
-# leaves its rounding errors on all outputs of its tile. Random layers of 1 to 512 channels, their numbers normal,
-# positive, around 10, or spread over orders of magnitude, need factors of 0.50 and 1.34.
-ALGORITHMS = {"winograd2": Algorithm(1.0, 3), "winograd4": Algorithm(2.0, 5)}
-PLAIN_SUM = Algorithm(1.0)
-
-
-class Expected(NamedTuple):
-    """A tensor's exact numbers, and for each how far a kernel's may lie from it."""
-
-    exact: Array
-    bound: Array
-
-    def error(self, given: Array) -> Array:
-        """How far each of a kernel's numbers lies from the truth; past float32's range the infinity is right."""
-        exact = self.exact.astype(np.float64)
-        overflow = np.abs(exact) + self.bound > LARGEST
-        exact = np.where(overflow & np.isinf(given), np.copysign(np.inf, exact), exact)
-        return distance(exact, given)
-
-    def misses(self, given: Array) -> Array:
-        """Where a kernel's numbers lie outside the bound."""
-        return self.error(given) > self.bound
-
-
-def distance(a: Array, b: Array) -> Array:
-    """|a - b|: nothing where both are NaN or the same infinity, infinite where one of them is not finite."""
-    same = (a == b) | (np.isnan(a) & np.isnan(b))
-    with np.errstate(all="ignore"):
-        return np.where(same, 0.0, np.nan_to_num(np.abs(a.astype(np.float64) - b), nan=np.inf))
-
-
-def received(array: Array) -> Expected:
-    """What a kernel is given: exact by definition."""
-    exact = array if array.dtype.kind == "i" and array.dtype.itemsize == 8 else array.astype(np.float64)
-    return Expected(exact, np.zeros(array.shape))
-
-
-def expected(
-    graph: Graph, inputs: Mapping[str, Array], *, algorithms: Mapping[str, str] = {}, keep: bool = False
-) -> dict[str, Expected]:
-    """What kernels may answer for a graph's outputs, by name; with `keep` for all of its values.
-
-    `algorithms` tells by which one a node is computed, by the node's name; the plain sum is assumed.
-    """
-    values = {value.name: received(np.asarray(inputs[value.name])) for value in graph.inputs}
-    values |= _values(graph, values, graph.params, algorithms)
-    return values if keep else {name: values[value.name] for name, value in graph.outputs.items()}
-
-
-def expected_of(
-    node: Node, operands: Sequence[Expected], params: Mapping[str, Param], algorithms: Mapping[str, str] = {}
-) -> tuple[Expected, ...]:
-    """What a kernel may answer for one node, a fused region among them; `received` makes operands of arrays."""
-    if node.body is not None:
-        given = {value.name: operand for value, operand in zip(node.body.inputs, operands, strict=True)}
-        values = {**given, **_values(node.body, given, params, algorithms)}
-        return tuple(values[value.name] for value in node.outputs)
-    weights = {role: _data(params, name) for role, name in node.weights.items()}
-    case = Case(node.op, operands, weights, ALGORITHMS.get(algorithms.get(node.name, ""), PLAIN_SUM))
-    if node.op.name not in RULES:
-        raise InternalError(f"no error bound is known for `{node.op.name}`")
-    with np.errstate(all="ignore"):
-        results = case.apply(*case.exact)
-        return tuple(
-            Expected(exact, _finished(exact, moved, own))
-            for exact, (moved, own) in zip(results, RULES[node.op.name](case, results), strict=True)
-        )
-
-
-def _values(
-    graph: Graph, given: Mapping[str, Expected], params: Mapping[str, Param], algorithms: Mapping[str, str]
-) -> dict[str, Expected]:
-    values = dict(given)
-    for node in graph.nodes():
-        if node.op.name != "input":
-            operands = [values[value.name] for value in graph.operands(node)]
-            results = expected_of(node, operands, params, algorithms)
-            values |= {value.name: result for value, result in zip(node.outputs, results, strict=True)}
-    return values
-
-
-def _data(params: Mapping[str, Param], name: str) -> Array:
-    data = params[name].data
-    assert data is not None, "the graph's weights are bound"
-    return data.astype(np.float64)
-
-
-def _finished(exact: Array, moved: Array, own: Array) -> Array:
-    """The bound: a result that is not finite allows no other, unless its operands' errors do."""
-    bound = np.where(np.isfinite(exact), moved + own + UNDERFLOW * (own > 0), np.where(np.isinf(moved), np.inf, 0.0))
-    return np.nan_to_num(bound, nan=np.inf, posinf=np.inf)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One application of an operator by an algorithm."""
-
-    op: Any
-    operands: Sequence[Expected]
-    weights: Mapping[str, Array]
-    algorithm: Algorithm
-
-    @property
-    def exact(self) -> list[Array]:
-        return [operand.exact for operand in self.operands]
-
-    @property
-    def errors(self) -> list[Array]:
-        return [operand.bound for operand in self.operands]
-
-    @property
-    def sizes(self) -> list[Array]:
-        """The largest magnitudes that a kernel may have received."""
-        return [np.abs(operand.exact) + operand.bound for operand in self.operands]
-
-    def apply(self, *arrays: Array, weights: Mapping[str, Array] | None = None) -> tuple[Array, ...]:
-        result = self.op.reference(*arrays, **(self.weights if weights is None else weights))
-        return result if isinstance(result, tuple) else (result,)
-
-    def probed(self, result: Array) -> Array:
-        """How far the result moves when each operand in turn moves by its error, up or down."""
-        total = np.zeros(result.shape)
-        for i, (exact, error) in enumerate(self.operands):
-            if not error.any():
-                continue
-            ends = [[*self.exact[:i], exact + sign * error, *self.exact[i + 1 :]] for sign in (1, -1)]
-            total += np.maximum(*(distance(self.apply(*end)[0], result) for end in ends))
-        return total
-
+from ..ir.operator import Array
+from ..ir.types import Type
+from ..ops.pool import part
+from .case import Case, U
 
 Results: TypeAlias = tuple[Array, ...]
 Bounds: TypeAlias = "Iterator[tuple[Array, Array]]"  # for each result: what operands' errors move, what is added
