@@ -1,5 +1,6 @@
 """What the runner tells each kernel: scratch memory of its part's own, and how many images there are."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def told(ir: str, port: Port, images: int, threads: int, **changes: Any) -> np.n
     words = Word("output", 0), Word("images", 0)
     manifest = Manifest(
         version=VERSION, cpu=BEST, inputs=(Port("x", "f32", (1,)),), outputs=(port,), arena_bytes=0, arena_peak=0,
-        steps=(StepEntry("tells", words, "tells"),), **whole,
+        steps=(StepEntry("tells", words, "tells", barrier=True),), **whole,
     )  # fmt: skip
     artifact = Artifact(manifest, object_of(ir, target(BEST)), aligned(0))
     return in_child(lambda note: Executable(artifact, threads)(np.zeros((images, 1), np.float32)))[0]
@@ -51,14 +52,24 @@ def told(ir: str, port: Port, images: int, threads: int, **changes: Any) -> np.n
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("each", [64, 4096])
 def test_parts_have_scratch_memory_of_their_own(threads: int, each: int):
-    """Whoever runs first."""
-    for places in told(PLACES, Port("places", "i64", (threads, 2)), 2, threads, scratch_bytes_per_thread=each):
-        assert (places[:, 1] == threads).all()
-        assert np.diff(np.sort(places[:, 0])).min(initial=each) >= each
+    """Whoever runs first; of a single image."""
+    (places,) = told(PLACES, Port("places", "i64", (threads, 2)), 1, threads, scratch_bytes_per_thread=each)
+    assert (places[:, 1] == threads).all()
+    assert np.diff(np.sort(places[:, 0])).min(initial=each) >= each
+
+
+@pytest.mark.parametrize("threads", [2, 3, 7])
+def test_threads_with_images_of_their_own_have_scratch_memory_of_their_own(threads: int):
+    places = told(PLACES, Port("places", "i64", (1, 2)), threads, threads, scratch_bytes_per_thread=64)[:, 0]
+    assert (places[:, 1] == 1).all()
+    assert np.diff(np.sort(places[:, 0])).min() >= 64
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("images", [1, 15, 16, 17, 35])
 def test_steps_that_run_once_for_a_tile_know_how_many_images_it_has(images: int, threads: int):
+    """Tiles begin anew for the images of each thread, and for those that are left over."""
     counts = told(COUNTS, Port("count", "i64", ()), images, threads, batch_tile=16, segments=(Segment(1, False),))
-    assert counts[::16].tolist() == [min(16, images - first) for first in range(0, images, 16)]
+    ends = [images // threads * thread for thread in range(1, threads + 1)] + [images]
+    for begin, end in pairwise([0, *ends]):
+        assert counts[begin:end:16].tolist() == [min(16, end - first) for first in range(begin, end, 16)]
