@@ -16,7 +16,9 @@ from ..ir.operator import REGISTRY, Operator, bind
 from ..ir.structure import Fused, Input, Parameter
 from ..ir.types import Dim, DType, Size, Type, ints
 from .elaborate.arguments import Given
-from .elaborate.expressions import TENSOR_ARITHMETIC, evaluate, operator_stage
+from .elaborate.arithmetic import TENSOR_ARITHMETIC
+from .elaborate.calls import operator_stage
+from .elaborate.expressions import evaluate
 from .elaborate.reach import param_of
 from .elaborate.recursion import room
 from .elaborate.scope import MISSING, Module, Scope

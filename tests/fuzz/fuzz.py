@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["cnnc"]):  # pyright: ignore[reportAttr
     from cnnc.compiler.frontend.elaborate.values import WORDS
     from cnnc.compiler.frontend.read import read
     from cnnc.compiler.frontend.syntax.format import format
-    from cnnc.compiler.frontend.syntax.layout import RESERVED, tokens_of
+    from cnnc.compiler.frontend.syntax.words import RESERVED, tokens_of
     from cnnc.compiler.ir.operator import REGISTRY
     from cnnc.compiler.ir.text import show
     from cnnc.compiler.ir.verify import verify

@@ -12,7 +12,8 @@ from ..report import UNKNOWN, Unknown
 from ..syntax import ast
 from . import types
 from .arguments import Given
-from .expressions import Parametric, evaluate, matched, placed
+from .calls import Parametric, matched
+from .expressions import evaluate, placed
 from .flow import flow
 from .nested import Group, held, levels_of
 from .place import Place

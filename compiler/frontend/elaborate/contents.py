@@ -9,7 +9,8 @@ from typing import Any
 from ...diagnostics import Refusal, Span
 from ..syntax import ast
 from .arguments import Given
-from .expressions import accepted, attempt, evaluate
+from .calls import accepted
+from .expressions import attempt, evaluate
 from .place import Place, Run
 from .recipes import Recipe
 from .scope import Scope, suggestion

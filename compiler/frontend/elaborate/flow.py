@@ -13,8 +13,9 @@ from typing import Any
 from ...diagnostics import Refusal
 from ..report import SOME_TENSOR, UNKNOWN, Failure, Silenced, Unknown
 from ..syntax import ast
-from . import expressions
-from .expressions import as_stage, condition_of, evaluate
+from . import arithmetic, expressions  # noqa: F401  `arithmetic` adds its rules
+from .calls import as_stage
+from .expressions import condition_of, evaluate
 from .place import Place
 from .scope import Scope
 from .stages import FanOut, NamedStage, OperatorStage, Parallel, Sequence, Share, Stage, gather, parallel_parts

@@ -13,9 +13,9 @@ from ...ir.kinds import cut
 from ..closest import closest
 from ..report import UNKNOWN, Report
 from ..syntax import ast
-from ..syntax.layout import words_of
 from ..syntax.parse import salvage
 from ..syntax.sources import LARGEST, WORDS, read_source
+from ..syntax.words import words_of
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
 from .expressions import attempt

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...ir.graph import Graph, Node, Param, Value
 from ...ir.operator import REGISTRY, ParamSpec
 from ...ir.types import Type
-from ..syntax.layout import RESERVED
+from ..syntax.words import RESERVED
 from .place import Run
 from .tensors import Application, Wire
 

@@ -11,7 +11,7 @@ from ...ir.operator import REGISTRY
 from ..closest import closest
 from ..report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
 from ..syntax import ast
-from ..syntax.layout import CONSTANTS
+from ..syntax.words import CONSTANTS
 from .functions import FUNCTIONS
 from .place import Place, Run
 from .synonyms import FOREIGN_STAGES, SYNONYMS

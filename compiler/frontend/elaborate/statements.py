@@ -16,7 +16,8 @@ from ..syntax.build import Fault
 from ..syntax.lalr import Unexpected
 from ..syntax.parse import expression
 from . import types
-from .expressions import as_stage, evaluate, truth, unanswered
+from .calls import as_stage
+from .expressions import evaluate, truth, unanswered
 from .flow import called
 from .numbers import is_number
 from .scope import Scope

@@ -11,8 +11,9 @@ from ..closest import closest
 from ..report import UNKNOWN
 from ..syntax import ast
 from . import types
+from .calls import matched
 from .contents import Contents, accepting, given_by, want_recipe
-from .expressions import attempt, condition_of, evaluate, matched
+from .expressions import attempt, condition_of, evaluate
 from .recipes import SAMPLES, TOLERANCE
 from .scope import MISSING, Scope, suggestion
 from .tensors import Tensor, is_tensor, is_tensors

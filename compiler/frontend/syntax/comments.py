@@ -12,7 +12,7 @@ from itertools import takewhile
 import lark
 
 from .document import HARD, End, Indent, Item, Kind, Line, LineEnd, Mark, Open, OwnLine
-from .layout import RESERVED, Token, tokens_of
+from .words import RESERVED, Token, tokens_of
 
 _LEADING = frozenset(
     ["->", "+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "and", "or", "then", "else"]

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Set
 from ..closest import closest
 from .build import Fault
 from .foreign import SIGNS, WORDS
-from .layout import CONSTANTS, DECLARING, RESERVED, STATING, Page, Part
+from .layout import Part
+from .page import Page
+from .words import CONSTANTS, DECLARING, RESERVED, STATING
 
 _NUMBER = re.compile(r"[0-9]+(_[0-9]+)*(\.[0-9]+(_[0-9]+)*)?([eE][+-]?[0-9]+)?")
 _WORDS = {"NAME": "a name", "NUMBER": "a number", "STRING": "a string", "COMPARISON": "a comparison"}

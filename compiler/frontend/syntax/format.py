@@ -43,9 +43,9 @@ from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
 from .lalr import Parser
-from .layout import words_of
 from .parse import parse
 from .sources import check_source
+from .words import words_of
 
 WIDTH = 100
 

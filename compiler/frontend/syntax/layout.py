@@ -7,69 +7,13 @@ no broken statement hides another, and none is cut in two.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 from .build import Fault
-
-DECLARING = frozenset({"use", "const", "block", "model"})
-STATING = frozenset({"input", "param", "share", "output", "assert"})
-CONSTANTS = frozenset({"true", "false", "none"})
-JOINING = frozenset({"then", "else", "and", "or", "as"})  # which begin nothing
-RESERVED = DECLARING | STATING | CONSTANTS | JOINING | {"if", "not"}
-_AFTER_NAME = {"use": ("as",), "const": ("=",), "param": (":",), "share": ("=",)}
-_AFTER_NAME |= dict.fromkeys(("block", "model"), ("(", "=", "{"))
-CLOSING = {"(": ")", "[": "]", "{": "}"}
-
-_BLANKS = re.compile(r"[ \t]*")
-_TOKEN = re.compile(
-    r"""\#[^\n]* | "[^"\r\n]*" | [A-Za-z_][A-Za-z0-9_]* | [0-9](?:[A-Za-z0-9_.]|(?<=[eE])[+-](?=[0-9]))*
-    | -> | [=!<>]= | \*\* | // | [^\ \t\f\r\n]""",
-    re.VERBOSE,
-)
-
-
-class Token(NamedTuple):
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
-
-    @property
-    def is_name(self) -> bool:
-        return self.text[0].isalpha() or self.text[0] == "_"
-
-    @property
-    def is_literal(self) -> bool:
-        return self.text[0] in '0123456789"'
-
-    @property
-    def begins_value(self) -> bool:
-        """Whether this is a number, a string or a word that is not between two values."""
-        return self.is_literal or (self.is_name and self.text not in JOINING)
-
-    @property
-    def ends_value(self) -> bool:
-        if self.is_name:
-            return self.text not in RESERVED or self.text in CONSTANTS
-        return self.is_literal or self.text in (")", "]")
-
-
-def words_of(text: str) -> list[str]:
-    """The words and signs of a text without its comments; characters that begin none stand alone."""
-    return [word for word in _TOKEN.findall(text) if word[0] != "#"]
-
-
-def tokens_of(text: str) -> list[Token]:
-    """The words of a text and where they start."""
-    return [Token(m[0], m.start()) for m in _TOKEN.finditer(text) if m[0][0] != "#"]
+from .page import CLOSING, Page
+from .words import DECLARING, STATING
 
 
 @dataclass
@@ -94,148 +38,47 @@ class Outline:
     parts: list[Part]
 
 
-@dataclass(frozen=True)
-class Page:
-    """A text and its tokens, which are known by their numbers."""
+def declarations(page: Page) -> Iterator[Outline]:
+    """The declarations of a file, and what stands where one should."""
+    starts, braces, brackets = [0] if page.tokens else [], 0, 0
+    for i, token in enumerate(page.tokens):
+        if i and (braces == 0 or page.outdented(i, starts[-1])):
+            word = page.begins(i, DECLARING)
+            other = not braces and not brackets and token.begins_value and token.text not in STATING
+            if word or (other and page.free(i) and page.outdented(i, starts[-1])):
+                starts.append(i)
+                braces = brackets = 0
+        braces = max(0, braces + (token.text == "{") - (token.text == "}"))
+        brackets = max(0, brackets + (token.text in ("(", "[")) - (token.text in (")", "]")))
+    for start, end in pairwise([*starts, len(page.tokens)]):
+        yield Outline(start, end, _parts(page, start, end))
 
-    text: str
 
-    @cached_property
-    def tokens(self) -> list[Token]:
-        return tokens_of(self.text)
+def _parts(page: Page, start: int, end: int) -> list[Part]:
+    body = _body(page, start, end)
+    if body is None:
+        return [Part("_declaration", start, end, _Walk(page, start, end).faults())]
+    header = Part("header", start, body, _Walk(page, start, body).faults())
+    opener, first = body, body + 1
+    if page.word(body) != "{":
+        opener, first, before = start, body, page.tokens[body - 1]
+        message, help = "a body stands in braces", f"{page.word(start)} {page.word(start + 1)} {{ … }}"
+        header.faults.append(Fault(message, before.start, before.end, help=help))
+    return [header, *_Walk(page, first, end).statements(opener)]
 
-    def word(self, i: int) -> str:
-        """The text of a token, or nothing where there is none."""
-        return self.tokens[i].text if 0 <= i < len(self.tokens) else ""
 
-    def fresh(self, i: int) -> bool:
-        """Whether a token is the first of its line."""
-        return i == 0 or "\n" in self.text[self.tokens[i - 1].end : self.tokens[i].start]
-
-    def touches(self, i: int) -> bool:
-        """Whether nothing stands between a token and the one before."""
-        return self.tokens[i - 1].end == self.tokens[i].start
-
-    @cached_property
-    def _lines(self) -> list[int]:
-        return [0, *(match.end() for match in re.finditer("\n", self.text))]
-
-    def indent(self, i: int) -> int:
-        """How far the line of a token is indented."""
-        line = self._lines[bisect_right(self._lines, self.tokens[i].start) - 1]
-        blanks = _BLANKS.match(self.text, line)
-        assert blanks is not None
-        return blanks.end() - line
-
-    def outdented(self, i: int, first: int) -> bool:
-        """Whether a token begins a line that is indented no further than the line of the token `first`."""
-        return self.fresh(i) and self.indent(i) <= self.indent(first)
-
-    def free(self, i: int) -> bool:
-        """Whether what stands before a token is complete, so that a statement may begin."""
-        return i == 0 or self.word(i - 1) in ("{", "}") or self.tokens[i - 1].ends_value
-
-    def begins(self, i: int, words: frozenset[str] = DECLARING | STATING) -> bool:
-        """Whether a reserved word begins something, and is no name badly chosen."""
-        if self.word(i) not in words or (self.word(i) in DECLARING and self.word(i + 1) in ("=", ":", ",")):
-            return False
-        follows = i + 1 < len(self.tokens) and self.tokens[i + 1].begins_value and not self.fresh(i + 1)
-        if self.word(i) == "assert":
-            follows |= self.word(i + 1) in ("(", "[", "-")
-        if not self.fresh(i):
-            return follows and self.free(i) and self.word(i + 2) in _AFTER_NAME.get(self.word(i), (self.word(i + 2),))
-        return follows or self.free(i) or self.word(i - 1) in STATING
-
-    def binds(self, i: int) -> bool:
-        """Whether `name =`, `name:` or `a, b =` stands here."""
-        return self._bound[i] or (self.tokens[i].is_name and self.word(i + 1) == ":")
-
-    @cached_property
-    def _bound(self) -> list[bool]:
-        """Whether a token is a name before `=`, perhaps after commas and other names."""
-        found = [False] * (len(self.tokens) + 2)
-        for i in reversed(range(len(self.tokens))):
-            after = self.word(i + 1)
-            found[i] = self.tokens[i].is_name and (after == "=" or (after == "," and found[i + 2]))
-        return found
-
-    def binds_in_brackets(self, i: int) -> bool:
-        """Whether `(a, b) =` stands here."""
-        after = i + 1
-        while self.word(i) == "(" and (self.word(after) == "," or (self.word(after) and self.tokens[after].is_name)):
-            after += 1
-        return self.word(after) == ")" and self.word(after + 1) == "="
-
-    def body_of_section(self, i: int) -> int | None:
-        """The token after `name "title" {`, if that, or `train` without its brace, stands here."""
-        if not self.tokens[i].is_name or self.word(i) in RESERVED:
-            return None
-        titled = self.word(i + 1)[:1] == '"'
-        after = i + 2 if titled else i + 1
-        if self.word(after) == "{":
-            return after + 1
-        if self.word(i) in ("train", "test") and self.fresh(i):
-            while after < len(self.tokens) and self.word(after) != "{" and not self.fresh(after):
-                after += 1
-            if self.word(after) == "{":
-                return after + 1
-            after = i + 2 if titled else i + 1
-        broken = titled if self.word(i) == "test" else self.word(i) == "train" and not titled
-        return after if broken and after < len(self.tokens) and self.fresh(i) and self.fresh(after) else None
-
-    @cached_property
-    def closers(self) -> dict[int, int]:
-        """What closes a bracket: of braces the next that is left, of others what does in the same statement."""
-        found, braces, others = {}, [], []
-        for i, token in enumerate(self.tokens):
-            if token.text in ("{", "}") or self.begins(i):
-                others.clear()
-            opened = braces if token.text in ("{", "}") else others
-            if token.text in CLOSING:
-                opened.append(i)
-            elif token.text in CLOSING.values() and opened:
-                found[opened.pop()] = i
-        return found
-
-    def declarations(self) -> Iterator[Outline]:
-        """The declarations of a file, and what stands where one should."""
-        starts, braces, brackets = [0] if self.tokens else [], 0, 0
-        for i, token in enumerate(self.tokens):
-            if i and (braces == 0 or self.outdented(i, starts[-1])):
-                word = self.begins(i, DECLARING)
-                other = not braces and not brackets and token.begins_value and token.text not in STATING
-                if word or (other and self.free(i) and self.outdented(i, starts[-1])):
-                    starts.append(i)
-                    braces = brackets = 0
-            braces = max(0, braces + (token.text == "{") - (token.text == "}"))
-            brackets = max(0, brackets + (token.text in ("(", "[")) - (token.text in (")", "]")))
-        for start, end in pairwise([*starts, len(self.tokens)]):
-            yield Outline(start, end, self._parts(start, end))
-
-    def _parts(self, start: int, end: int) -> list[Part]:
-        body = self._body(start, end)
-        if body is None:
-            return [Part("_declaration", start, end, _Walk(self, start, end).faults())]
-        header = Part("header", start, body, _Walk(self, start, body).faults())
-        opener, first = body, body + 1
-        if self.word(body) != "{":
-            opener, first, before = start, body, self.tokens[body - 1]
-            message, help = "a body stands in braces", f"{self.word(start)} {self.word(start + 1)} {{ … }}"
-            header.faults.append(Fault(message, before.start, before.end, help=help))
-        return [header, *_Walk(self, first, end).statements(opener)]
-
-    def _body(self, start: int, end: int) -> int | None:
-        """The brace of a block or a model or, where that was forgotten, its first statement; None if it has no body."""
-        depth = 0
-        if self.word(start) not in ("use", "const"):
-            for i in range(start + 1, end):
-                text = self.word(i)
-                depth += (text == "(") - (text == ")")
-                if text == "{" or (self.fresh(i) and self.begins(i, STATING)):
-                    return i
-                if (text == "=" and depth <= 0) or self.begins(i, DECLARING):
-                    return None
-        return None
+def _body(page: Page, start: int, end: int) -> int | None:
+    """The brace of a block or a model or, where that was forgotten, its first statement; None if it has no body."""
+    depth = 0
+    if page.word(start) not in ("use", "const"):
+        for i in range(start + 1, end):
+            text = page.word(i)
+            depth += (text == "(") - (text == ")")
+            if text == "{" or (page.fresh(i) and page.begins(i, STATING)):
+                return i
+            if (text == "=" and depth <= 0) or page.begins(i, DECLARING):
+                return None
+    return None
 
 
 class _Walk:
@@ -362,7 +205,7 @@ class _Walk:
         )
         fault = Fault(f"a `{word}` inside of braces", page.tokens[i].start, page.tokens[i].end, help=help)
         self.here = Part("_declaration", i, i, [fault])
-        body = page._body(i, self.last)
+        body = _body(page, i, self.last)
         if body is None or page.word(body) != "{":
             return i + 1
         closed = page.closers.get(body, self.last)

@@ -12,7 +12,9 @@ from . import ast
 from .build import Fault
 from .complain import complain, meant
 from .lalr import Parser, Unexpected
-from .layout import DECLARING, RESERVED, Outline, Page, Part
+from .layout import Outline, Part, declarations
+from .page import Page
+from .words import DECLARING, RESERVED
 
 
 def recover(source: Source, parser: Parser) -> tuple[list[Diagnostic], tuple[ast.Fragment, ...]]:
@@ -23,7 +25,7 @@ def recover(source: Source, parser: Parser) -> tuple[list[Diagnostic], tuple[ast
     page = Page(source.text)
     faults: list[Fault] = []
     lost: list[ast.Fragment] = []
-    for declaration in page.declarations():
+    for declaration in declarations(page):
         whole = Part("_declaration", declaration.first, declaration.last)
         found = ((part, fault) for part in declaration.parts for fault in _faults(part, page, parser))
         wrong = [*islice(found, FINDINGS + 1)]

@@ -8,7 +8,7 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from ...diagnostics import Diagnostic, Source, Span, model_error
-from .layout import words_of
+from .words import words_of
 
 # So much is checked and laid out in two seconds, whatever it says.
 LARGEST = 500_000  # bytes
