@@ -16,6 +16,7 @@ from ..report import Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
 APPLICATIONS = 20_000
+LETTERS = 500  # of a name that cost as much as an application
 INPUTS = 1_000
 NESTING = 64
 ELEMENTS = 2**31 - 1
@@ -162,7 +163,9 @@ class Place:
                 "E0204", f"two applications are called `{self.path(name)}`", help="choose another name with `as`"
             )
         self.taken.add(name)
-        return self.path(name)
+        path = self.path(name)
+        self.run.count(len(path) // LETTERS)
+        return path
 
     def claim(self, name: str, spec: ParamSpec) -> None:
         """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
