@@ -16,7 +16,7 @@ import stages
 from cnnc.compiler import tolerance
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import parse_text
-from cnnc.compiler.frontend.format import format
+from cnnc.compiler.frontend.syntax.format import format
 from cnnc.compiler.ir.text import show
 
 ROOT = Path(__file__).parent.parent

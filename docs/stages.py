@@ -11,7 +11,7 @@ from curves import picture
 from samples import SAMPLES
 from trials import Shape, drawn, listed, program, run
 
-from cnnc.compiler.frontend import synonyms
+from cnnc.compiler.frontend.elaborate import synonyms
 from cnnc.compiler.ir.operator import REGISTRY, Derived, Operator, ParamSpec, bind, signature
 from cnnc.compiler.ops.rules import Elementwise, product
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnc.compiler.frontend.reach import Names
+from cnnc.compiler.frontend.elaborate.reach import Names
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.text import line, prefix_of

@@ -13,8 +13,8 @@ from typing import ClassVar
 from pygments.lexer import RegexLexer, bygroups
 from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, Whitespace, _TokenType
 
-from cnnc.compiler.frontend.functions import FUNCTIONS
-from cnnc.compiler.frontend.values import WORDS
+from cnnc.compiler.frontend.elaborate.functions import FUNCTIONS
+from cnnc.compiler.frontend.elaborate.values import WORDS
 from cnnc.compiler.ir.operator import REGISTRY
 from cnnc.compiler.ir.types import DTYPES
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cnnc.compiler.frontend import weights as store
-from cnnc.compiler.frontend.fitting import fit
+from cnnc.compiler.frontend.weights.fitting import fit
 from cnnc.compiler.ir.graph import Graph
 from cnnc.network import Network
 from cnnc.runtime.errors import WeightsError

@@ -26,6 +26,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cnnc.compiler.ops": ("cnnc.compiler.ir", "cnnc.compiler.diagnostics"),
     "cnnc.compiler.interpreter": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.tolerance": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
+    "cnnc.compiler.frontend.syntax": (
+        "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report", "cnnc.compiler.diagnostics", "cnnc.grammar",
+        "cnnc.runtime.errors",
+    ),
+    "cnnc.compiler.frontend.elaborate": (
+        "cnnc.compiler.frontend.syntax", "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report",
+        "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics", "cnnc.runtime.errors",
+    ),
+    "cnnc.compiler.frontend.weights": ("cnnc.compiler.ir", "cnnc.runtime.errors"),
     "cnnc.compiler.frontend": (
         "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics", "cnnc.grammar", "cnnc.runtime.errors",
     ),

@@ -13,17 +13,17 @@ from ...runtime.errors import ModelError
 from ..diagnostics import Diagnostic, Source, model_error
 from ..ir.graph import Graph
 from ..ir.types import Dim
-from . import ast
-from .advice import advise
-from .model import Elaborated, choose, elaborate, models_to_check, warn_unused_declarations
-from .place import Run
-from .program import FileModule, Program
-from .reach import loose_ends, to_graph
-from .recursion import room
+from .elaborate.advice import advise
+from .elaborate.model import Elaborated, choose, elaborate, models_to_check, warn_unused_declarations
+from .elaborate.place import Run
+from .elaborate.program import FileModule, Program
+from .elaborate.reach import loose_ends, to_graph
+from .elaborate.recursion import room
+from .elaborate.tensors import Tensor
+from .elaborate.unapplied import check_unapplied
 from .report import Enough, Failure, Report, Silenced
-from .sources import check_source, read_source
-from .tensors import Tensor
-from .unapplied import check_unapplied
+from .syntax import ast
+from .syntax.sources import check_source, read_source
 
 Settings = Mapping[str, object]
 Sizes = Mapping[str, int]

@@ -15,15 +15,17 @@ from ..ir.graph import Graph, Node, Param, Value
 from ..ir.operator import REGISTRY, Operator, bind
 from ..ir.structure import Fused, Input, Parameter
 from ..ir.types import Dim, DType, Size, Type, ints
-from . import ast
-from .arguments import Given
-from .expressions import TENSOR_ARITHMETIC, evaluate, operator_stage
-from .parse import parse
-from .reach import param_of
-from .recursion import room
+from .elaborate.arguments import Given
+from .elaborate.arithmetic import TENSOR_ARITHMETIC
+from .elaborate.calls import operator_stage
+from .elaborate.expressions import evaluate
+from .elaborate.reach import param_of
+from .elaborate.recursion import room
+from .elaborate.scope import MISSING, Module, Scope
+from .elaborate.types import LETTER
 from .report import Failure, Report
-from .scope import MISSING, Module, Scope
-from .types import LETTER
+from .syntax import ast
+from .syntax.parse import parse
 
 
 def read(text: str, params: Mapping[str, Param] = {}) -> Graph:

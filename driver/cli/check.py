@@ -50,7 +50,7 @@ def command(files: tuple[str, ...], sizes: tuple[tuple[str, int], ...], strict: 
 
 def _findings(files: Iterable[str], sizes: dict[str, int]) -> Iterator[Diagnostic]:
     from cnnc.compiler.frontend import check, check_text
-    from cnnc.compiler.frontend.sources import source_of
+    from cnnc.compiler.frontend.syntax.sources import source_of
 
     for file in files:
         if file == "-":

@@ -32,7 +32,7 @@ def command(files: tuple[str, ...], check: bool, diff: bool) -> None:
 
     Comments are kept, and so are line breaks before arrows and in lists. A file with syntax errors is left alone.
     """
-    from cnnc.compiler.frontend.format import format
+    from cnnc.compiler.frontend.syntax.format import format
 
     wrong = False
     for file in _files(files):
@@ -74,7 +74,7 @@ def _files(given: tuple[str, ...]) -> Iterator[str]:
 
 
 def _read(file: str) -> Source:
-    from cnnc.compiler.frontend.sources import read_source, source_of
+    from cnnc.compiler.frontend.syntax.sources import read_source, source_of
 
     if file == STDIN:
         return source_of(sys.stdin.buffer.read(), "<stdin>")

@@ -11,8 +11,9 @@ import numpy as np
 
 from cnnc import images
 from cnnc.cli.options import Subject
-from cnnc.compiler.frontend import load, npz
-from cnnc.compiler.frontend.stored import Damaged, Stored
+from cnnc.compiler.frontend import load
+from cnnc.compiler.frontend.weights import npz
+from cnnc.compiler.frontend.weights.stored import Damaged, Stored
 from cnnc.compiler.ir.graph import Value
 from cnnc.compiler.ir.types import Dim, Size
 from cnnc.runtime.errors import InputError

@@ -10,8 +10,9 @@ from desk import EXAMPLES, ROOT
 from pages import examples, page_codes
 
 from cnnc.compiler.diagnostics import Source
-from cnnc.compiler.frontend import ast, check_text
-from cnnc.compiler.frontend.parse import salvage
+from cnnc.compiler.frontend import check_text
+from cnnc.compiler.frontend.syntax import ast
+from cnnc.compiler.frontend.syntax.parse import salvage
 
 PROGRAM = re.compile(r"^```cnn\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import check_text, load, parse_text
-from cnnc.compiler.frontend.format import WIDTH, format
-from cnnc.compiler.frontend.layout import tokens_of
-from cnnc.compiler.frontend.parse import parse
+from cnnc.compiler.frontend.syntax.format import WIDTH, format
+from cnnc.compiler.frontend.syntax.parse import parse
+from cnnc.compiler.frontend.syntax.words import tokens_of
 from cnnc.compiler.ir.text import show
 from cnnc.runtime.errors import ModelError
 

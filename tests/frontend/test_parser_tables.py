@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from cnnc.compiler.frontend import tables
+from cnnc.compiler.frontend.syntax import tables
 
 FILE = Path(__file__).parents[2] / "grammar" / tables.FILE
 

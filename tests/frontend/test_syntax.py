@@ -7,8 +7,8 @@ from lark import Lark
 
 from cnnc.compiler.diagnostics import Source
 from cnnc.compiler.frontend import check_text
-from cnnc.compiler.frontend.parse import parse
-from cnnc.compiler.frontend.sources import source_of
+from cnnc.compiler.frontend.syntax.parse import parse
+from cnnc.compiler.frontend.syntax.sources import source_of
 
 
 def test_the_grammar_has_no_conflicts():

@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from cnnc.compiler.frontend import load, parse_text
-from cnnc.compiler.frontend.fitting import fit
 from cnnc.compiler.frontend.weights import load_weights, open_weights, random_weights
+from cnnc.compiler.frontend.weights.fitting import fit
 from cnnc.runtime.errors import WeightsError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -26,11 +26,11 @@ with atheris.instrument_imports(include=["cnnc"]):  # pyright: ignore[reportAttr
     from cnnc.compiler import ops  # noqa: F401  fills the registry
     from cnnc.compiler.diagnostics import Source
     from cnnc.compiler.frontend import check_text
-    from cnnc.compiler.frontend.format import format
-    from cnnc.compiler.frontend.functions import FUNCTIONS
-    from cnnc.compiler.frontend.layout import RESERVED, tokens_of
+    from cnnc.compiler.frontend.elaborate.functions import FUNCTIONS
+    from cnnc.compiler.frontend.elaborate.values import WORDS
     from cnnc.compiler.frontend.read import read
-    from cnnc.compiler.frontend.values import WORDS
+    from cnnc.compiler.frontend.syntax.format import format
+    from cnnc.compiler.frontend.syntax.words import RESERVED, tokens_of
     from cnnc.compiler.ir.operator import REGISTRY
     from cnnc.compiler.ir.text import show
     from cnnc.compiler.ir.verify import verify

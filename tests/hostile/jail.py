@@ -52,7 +52,7 @@ class Jail:
 def serve() -> None:
     from cnnc.cli import check, fmt, summary  # noqa: F401
     from cnnc.compiler.diagnostics import Source
-    from cnnc.compiler.frontend.format import format
+    from cnnc.compiler.frontend.syntax.format import format
 
     format(Source("", ""))  # makes both parsers
     for line in sys.stdin:

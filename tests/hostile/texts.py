@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cnnc.compiler.frontend.layout import words_of
-from cnnc.compiler.frontend.sources import LARGEST, WORDS
+from cnnc.compiler.frontend.syntax.sources import LARGEST, WORDS
+from cnnc.compiler.frontend.syntax.words import words_of
 
 BYTES, SIGNS = LARGEST - 1_000, WORDS - 500  # with room for what stands around them
 CONSTS = SIGNS // 4

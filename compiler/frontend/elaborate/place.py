@@ -1,0 +1,200 @@
+"""Where weights are born: each application of a block is a place with a name, and numbers what is applied in it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...diagnostics import Diagnostic, Refusal, Span
+from ...ir.operator import ParamSpec
+from ...ir.structure import Input
+from ...ir.types import AXES, Dim, Type
+from ..report import Failure, Report, Silenced
+from .tensors import Application, Tensor, Trail, Wire
+
+APPLICATIONS = 20_000
+LETTERS = 500  # of a name that cost as much as an application
+INPUTS = 1_000
+NESTING = 64
+ELEMENTS = 2**31 - 1
+SHOWN = 8  # blocks that a message names on the way to where it is
+
+
+def want_possible(what: str, type: Type) -> None:
+    """Raises `Refusal` for a type with an empty axis or too many elements; `what` begins the message."""
+    if type.rank > AXES:
+        raise Refusal("E0330", f"{what} a tensor of {type.rank:,} axes; {AXES} is the limit")
+    elements = 1
+    for axis, size in enumerate(type.shape):
+        if isinstance(size, int):
+            if size < 1:
+                raise Refusal("E0312", f"{what} {type}, whose axis {axis} is empty")
+            elements *= size
+    if elements > ELEMENTS:
+        raise Refusal("E0330", f"{what} {type}: more than 2^31 - 1 elements for one image")
+
+
+def elided(way: list[Any]) -> list[Any]:
+    """The beginning and the end of a way that is too long to tell."""
+    return way if len(way) <= SHOWN else [*way[: SHOWN // 2], "…", *way[-SHOWN // 2 :]]
+
+
+class Run:
+    """One model's elaboration. `free` lets size letters stay unbound (`cnnc check`); `sizes` binds them."""
+
+    def __init__(self, report: Report, sizes: Mapping[str, int], free: bool):
+        self.report = report
+        self.sizes = sizes
+        self.free = free
+        self.inputs: list[Application] = []
+        self.applications: list[Application] = []
+        self.weights: dict[str, ParamSpec] = {}
+
+    def count(self, tensors: int = 1) -> None:
+        """Count an application, by the tensors that it takes or gives, or a round of `repeat`; raises `Refusal`."""
+        report = self.report
+        told = report.applications > APPLICATIONS
+        report.applications += tensors
+        if told:
+            raise Silenced
+        if report.applications > APPLICATIONS:
+            raise Refusal(
+                "E0331",
+                f"more than {APPLICATIONS:,} applications",
+                help="each round of `repeat` counts; does a block double itself?",
+            )
+
+    def add_input(self, name: str, type: Type, span: Span) -> Tensor:
+        """An input of the model; raises `Refusal` beyond the limit."""
+        if len(self.inputs) >= INPUTS:
+            raise Refusal("E0331", f"more than {INPUTS:,} inputs")
+        made = Application(Input(type.dtype), (), (type,), {}, span, name)
+        self.inputs.append(made)
+        return Tensor(Wire(made, 0), type, Trail(name, type))
+
+
+class Ledger:
+    """The weights of a share: its first application writes them down, later ones must ask for the same."""
+
+    def __init__(self, name: str, above: Ledger | None, run: Run):
+        self.name, self.above, self.run = name, above, run
+        self.specs: dict[str, ParamSpec] = {}
+        self.complete = False
+        self.asked: set[str] = set()
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        if not self.complete:
+            _claim(self.run, self.above, name, spec)
+            self.specs[name] = spec
+        elif name not in self.specs:
+            raise Refusal("E0320", f"`{self.name}` is shared, but here it would need another weight, `{name}`")
+        elif self.specs[name] != spec:
+            shapes = f"{_shape(self.specs[name])} the first time and {_shape(spec)} here"
+            help = "one set of weights fits tensors of the same shape only"
+            raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}", help=help)
+        self.asked.add(name)
+
+    def close(self) -> None:
+        """An application is over; raises `Refusal` if it left out weights of the first one."""
+        left_out = [name for name in self.specs if name not in self.asked]
+        if self.complete and left_out:
+            raise Refusal("E0320", f"`{self.name}` is shared, but here it would not need its weight `{left_out[0]}`")
+        self.complete = True
+        self.asked.clear()
+
+
+def _claim(run: Run, ledger: Ledger | None, name: str, spec: ParamSpec) -> None:
+    if ledger is not None:
+        ledger.claim(name, spec)
+    elif name in run.weights:
+        raise Refusal("E0204", f"two weights are called `{name}`", help="name one of the two with `as`")
+    else:
+        run.weights[name] = spec
+
+
+def _shape(spec: ParamSpec) -> str:
+    return f"[{', '.join(map(str, spec.shape))}]"
+
+
+@dataclass
+class Place:
+    """One application of a block, or the model itself.
+
+    `prefix` begins the names of its weights ("" in the model). `title` is how messages call it; a place without one
+    is a pipe that `as` named.
+    """
+
+    run: Run
+    prefix: str = ""
+    title: object = ""
+    above: Place | None = None
+    ledger: Ledger | None = None
+    nesting: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    taken: set[str] = field(default_factory=set)
+    rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
+
+    def number(self, kind: str) -> str:
+        """`conv_2` for the second conv. What a named pipe numbers counts around it too: `as` renames nothing."""
+        place = self
+        place.counts[kind] += 1
+        while not place.title and place.above is not None:
+            place = place.above
+            place.counts[kind] += 1
+        return f"{kind}_{self.counts[kind]}"
+
+    def chosen(self, name: str) -> str:
+        """The weights' name that an `as` gives here: `n`, or `n_1`, `n_2`, … in a `repeat`."""
+        if self.rounds is None:
+            return name
+        self.rounds[name] += 1
+        return f"{name}_{self.rounds[name]}"
+
+    def path(self, name: str) -> str:
+        return f"{self.prefix}.{name}" if self.prefix else name
+
+    def take(self, name: str) -> str:
+        """The path of a name that nothing else here may have."""
+        if name in self.taken:
+            raise Refusal(
+                "E0204", f"two applications are called `{self.path(name)}`", help="choose another name with `as`"
+            )
+        self.taken.add(name)
+        path = self.path(name)
+        self.run.count(len(path) // LETTERS)
+        return path
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
+        if math.prod(size for size in spec.shape if isinstance(size, int)) > ELEMENTS:
+            raise Refusal("E0330", f"the weight `{name}` would have more than 2^31 - 1 elements: {_shape(spec)}")
+        for size in spec.shape:
+            if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
+                raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
+        _claim(self.run, self.ledger, name, spec)
+
+    def inside(self, path: str, title: object = "", ledger: Ledger | None = None) -> Place:
+        """The place of a block applied here; raises `Refusal` if blocks nest too deep."""
+        nesting = self.nesting + bool(title)
+        if nesting > NESTING:
+            raise Refusal("E0332", f"blocks nest deeper than {NESTING}")
+        return Place(self.run, path, title, self, ledger or self.ledger, nesting)
+
+    def failure(self, refusal: Refusal, span: Span, notes: tuple[str, ...] = ()) -> Failure:
+        """A refusal with its place in the source and the blocks that led there."""
+        return Failure(refusal.at(span, (*notes, *self.way())))
+
+    def note(self, code: str, message: str, span: Span) -> None:
+        self.run.report.add(Diagnostic(code, message, span, notes=self.way(), severity="note"))
+
+    def way(self) -> tuple[str, ...]:
+        """`in ResNet50 -> trunk -> layer(bottleneck, 64, 3)`, if there is more than the model to tell."""
+        titles, place = [], self
+        while place is not None:
+            titles.append(place.title)
+            place = place.above
+        titles = [str(title) for title in elided([title for title in reversed(titles) if title])]
+        return (f"in {' -> '.join(titles)}",) if len(titles) > 1 else ()

@@ -1,0 +1,145 @@
+"""Tensors while elaborating: what made them, how they are called, and the way they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from ...diagnostics import Span
+from ...ir.kinds import cut
+from ...ir.operator import Operator
+from ...ir.types import Type
+from ..report import SomeTensor
+from .nested import Group
+
+SHOWN, LETTERS = 8, 200  # steps of a trail that a message shows, and how much of each
+
+
+@dataclass(eq=False)
+class Application:
+    """One operator applied: a node of the graph, if an output turns out to need it."""
+
+    op: Operator
+    operands: tuple[Wire, ...]
+    types: tuple[Type, ...]
+    weights: dict[str, str]
+    span: Span | None
+    name: str  # `conv_1`, with the names of its scopes before it
+    called: dict[int, tuple[int, str]] = field(default_factory=dict)  # by output: nesting of the scope, name there
+
+    def call(self, index: int, nesting: int, name: str) -> None:
+        """Let an output be called by a binding; the outermost scope has the say, and in it the first."""
+        if index not in self.called or nesting < self.called[index][0]:
+            self.called[index] = nesting, name
+
+    def names(self) -> tuple[str, ...]:
+        one = len(self.types) == 1
+        return tuple(
+            self.called[i][1] if i in self.called else self.name if one else f"{self.name}_{i}"
+            for i in range(len(self.types))
+        )
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One output of an application."""
+
+    maker: Application
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trail:
+    """The way a tensor came since it last had a name; the texts are made only when a message needs them."""
+
+    step: Any
+    type: Type
+    before: Trail | None = None
+    plain: bool = False  # one of the steps that change no shape and that messages may leave out
+
+    def _steps(self) -> Iterator[Trail]:
+        trail: Trail | None = self
+        while trail is not None:
+            yield trail
+            trail = trail.before
+
+    def __str__(self) -> str:
+        """`x f32[N, 64, 56, 56] -> conv_bn(64, 1) -> conv_bn(256, 1)`"""
+        *steps, root = self._steps()
+        steps.reverse()
+        steps = [step for step in steps if not step.plain] or steps
+        gap = ["…"] if len(steps) > SHOWN else []
+        return " -> ".join(
+            [f"{root.step} {root.type}", *gap, *(cut(str(step.step), LETTERS) for step in steps[-SHOWN:])]
+        )
+
+    def with_shapes(self) -> str:
+        """The same, with the shape after each step that changed it."""
+        *steps, root = self._steps()
+        steps.reverse()
+        shown = [f"{root.step} {root.type}"] if len(steps) < SHOWN else ["…"]
+        for before, step in [*pairwise([root, *steps])][-SHOWN:]:
+            text = cut(str(step.step), LETTERS)
+            shown.append(f"{text} {step.type}" if step.type != before.type else text)
+        return " -> ".join(shown)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor of the model."""
+
+    wire: Wire
+    type: Type
+    trail: Trail
+
+    def __str__(self) -> str:
+        return f"a tensor {self.type}"
+
+    def named(self, name: str) -> Tensor:
+        """The same tensor, its trail beginning anew at a name."""
+        return Tensor(self.wire, self.type, Trail(name, self.type))
+
+    def after(self, step: object, x: Tensors) -> Tensor:
+        """The same tensor, as the result of one step from `x`: what happened inside is that step's affair."""
+        before = next(leaves(x), None)
+        return Tensor(self.wire, self.type, Trail(step, self.type, before.trail if before else None))
+
+
+Tensors: TypeAlias = "Tensor | tuple[Tensors, ...]"
+
+
+def leaves(x: Tensors) -> Iterator[Tensor]:
+    """The tensors of a tuple in order, nested tuples opened."""
+    waiting: list[Tensors] = [x]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, tuple):
+            waiting.extend(reversed(here))
+        else:
+            yield here
+
+
+def is_tensor(value: object) -> bool:
+    """Whether a value is one tensor, known or not."""
+    return isinstance(value, Tensor | SomeTensor)
+
+
+def is_tensors(value: object) -> bool:
+    """Whether a value is a tensor or a tuple of nothing but tensors."""
+    if isinstance(value, Group):
+        if value.tensors is None:
+            value.tensors = bool(value) and all(map(is_tensors, value))
+        return value.tensors
+    return is_tensor(value)
+
+
+def each(x: Tensors, change: Any) -> Tensors:
+    """The same tuple with each of its tensors changed."""
+    return Group([each(part, change) for part in x]) if isinstance(x, tuple) else change(x)
+
+
+def describe(x: Tensors) -> str:
+    """`f32[N, 3, 8, 8]`, or a tuple of such."""
+    return f"({', '.join(map(describe, x))})" if isinstance(x, tuple) else str(x.type)

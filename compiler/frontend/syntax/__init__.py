@@ -1,0 +1,1 @@
+"""Text -> syntax tree, with every syntax error; and back, in the one layout."""

@@ -1,0 +1,72 @@
+"""Weights: from files, checked against what the network wants; or random ones to begin with."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from ....runtime.errors import WeightsError
+from ...ir.graph import Graph, Param
+from ...ir.operator import Array
+from ...ir.types import ints
+from . import npz, safetensors
+from .fitting import fit
+from .stored import Damaged, Stored
+
+FORMATS = {".safetensors": safetensors.tensors, ".npz": npz.tensors}
+
+
+def load_weights(graph: Graph, path: str | Path) -> Graph:
+    """The graph with the weights of a `.safetensors` or `.npz` file; raises `WeightsError` unless they fit."""
+    path = Path(path)
+    with open_weights(path) as stored:
+        fitting = fit(graph, stored, path.name)
+        return graph.bind({name: tensor.read() for name, tensor in fitting.items()})
+
+
+@contextmanager
+def open_weights(path: Path) -> Iterator[dict[str, Stored]]:
+    """The tensors of a file by name, to be read while it is open; raises `WeightsError` where that fails."""
+    if path.suffix not in FORMATS:
+        raise WeightsError(f"{path} is no weights file", code="E0401", help="weights are .safetensors or .npz files")
+    try:
+        with open(path, "rb", opener=_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise WeightsError(f"cannot read {path}: it is a device or a pipe, and no file", code="E0401")
+            if not status.st_size:
+                raise Damaged("it is empty")
+            yield FORMATS[path.suffix](file)
+    except OSError as error:
+        raise WeightsError(f"cannot read {path}: {error.strerror or error}", code="E0401") from None
+    except MemoryError:
+        raise WeightsError(f"cannot read {path}: there is not enough memory", code="E0401") from None
+    except Damaged as damage:
+        message = f"{path} is no sound {path.suffix} file: {damage}"
+        raise WeightsError(message, code="E0401", help="save it or download it again") from None
+
+
+def random_weights(graph: Graph, seed: int = 0) -> dict[str, Array]:
+    """Weights to begin training from, or to measure with: what each parameter says it starts as."""
+    random = np.random.default_rng(seed)
+    return {name: _start(param, random) for name, param in graph.params.items() if param.data is None or param.trained}
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opens without waiting: a pipe would wait for somebody to write."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _start(param: Param, random: np.random.Generator) -> Array:
+    shape = ints(param.type.shape)
+    if param.start == "kaiming":  # He et al. 2015, arXiv 1502.01852: keeps the variance through a relu
+        deviation = math.sqrt(2 / max(1, math.prod(shape[1:])))
+        return (random.standard_normal(shape, np.float32) * np.float32(deviation)).astype(np.float32)
+    value = {"zeros": 0.0, "ones": 1.0}.get(param.start)
+    return np.full(shape, float(param.start) if value is None else value, np.float32)
