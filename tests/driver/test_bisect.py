@@ -42,7 +42,8 @@ def test_the_first_layer_that_differs(cnnc: Command, model: Write, tmp_path: Pat
         result.stdout.replace(str(path), "m.cnn")
         == """\
 y  DIFFERS  error 2.00e+00, allowed 4.77e-07  relu at m.cnn:3:52
-error: the first layer that differs by itself is `y`, conv(2, 1, bias=false) -> relu by direct
+error: the first layer that differs by itself is `y`, conv(2, 1, bias=false) ->
+  relu by direct
  --> m.cnn:3:19
   |
 3 |   output y = x -> conv(2, 1, bias=false) as one -> relu
