@@ -12,6 +12,7 @@ from ..ir.operator import Array
 
 U = 2.0**-24
 UNDERFLOW = 2.0**-120  # errors below this are float32's floor, not a kernel's: 2**-126 times a factor or two
+LEAST = 2.0**-149  # above 0 in float32
 LARGEST = float(np.finfo(np.float32).max)
 
 

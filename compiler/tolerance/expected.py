@@ -9,7 +9,7 @@ import numpy as np
 from ...runtime.errors import InternalError
 from ..ir.graph import Graph, Node, Param
 from ..ir.operator import Array
-from .case import ALGORITHMS, PLAIN_SUM, UNDERFLOW, Case, Expected
+from .case import ALGORITHMS, LEAST, PLAIN_SUM, UNDERFLOW, Case, Expected
 from .rules import RULES
 
 
@@ -70,6 +70,8 @@ def _data(params: Mapping[str, Param], name: str) -> Array:
 
 
 def _finished(exact: Array, moved: Array, own: Array) -> Array:
-    """The bound: a result that is not finite allows no other, unless its operands' errors do."""
-    bound = np.where(np.isfinite(exact), moved + own + UNDERFLOW * (own > 0), np.where(np.isinf(moved), np.inf, 0.0))
+    """The bound: a result that is not finite allows no other, unless its operands' errors do. One that is too small for
+    float32 may be any such, even where its own error is too small for float64."""
+    rounds = (own > 0) | ((exact != 0) & (np.abs(exact) < LEAST))
+    bound = np.where(np.isfinite(exact), moved + own + UNDERFLOW * rounds, np.where(np.isinf(moved), np.inf, 0.0))
     return np.nan_to_num(bound, nan=np.inf, posinf=np.inf)

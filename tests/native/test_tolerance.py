@@ -129,3 +129,14 @@ def test_every_operator_with_native_code_has_a_bound():
     native = {name for name, record in REGISTRY.items() if record.scalar is not None} | ANCHORS
     assert native - {"input", "fused"} <= RULES.keys()
     assert set(ALGORITHMS) <= set(LOWERINGS)
+
+
+def test_what_float32_cannot_hold_may_be_nothing():
+    """Even where a share of it is nothing in float64 too."""
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(3)), stage("softmax")))
+    far = np.array([[0, -735, -60]], np.float32)
+    (wanted,) = expected(graph, {"x": far}).values()
+    assert 0 < wanted.exact[0, 1] < 1e-318
+    assert not wanted.misses(np.array([[1, 0, np.exp(-60)]], np.float32)).any()
+    assert wanted.misses(np.array([[1, 1e-30, 0]], np.float32)).tolist() == [[False, True, True]]
