@@ -12,6 +12,7 @@ _MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
 _TRANSFORM = 2.5  # cycles for each number of a tile, fitted to 16 channels at 56 x 56
 _HEAVY = 8 << 20  # bytes of weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
+_BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
@@ -72,10 +73,14 @@ def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: 
 
 def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
     """How many chunks of `pixels` tiles are transformed at a time: what fits a quarter of the L2 cache, but where the
-    weights are so many that reading them anew for each block costs more than data from the L3 cache, what fits that."""
+    weights are so many that reading them anew for each block costs more than data from the L3 cache, what fits that.
+    Where they are so few that it costs next to nothing, there are several blocks for threads to share."""
     point = 4 * size * size * channels
-    room = target.l2_bytes // 4 if point * vectors * target.lanes <= _HEAVY else _OUTER
-    return max(1, min(room // (point * pixels), ceil(tiles / pixels)))
+    weights, chunks = point * vectors * target.lanes, ceil(tiles / pixels)
+    if weights <= target.l2_bytes // 2:
+        chunks = ceil(chunks / _BLOCKS)
+    room = target.l2_bytes // 4 if weights <= _HEAVY else _OUTER
+    return max(1, min(room // (point * pixels), chunks))
 
 
 def depthwise_room(window: Window, target: Target) -> int:
