@@ -21,7 +21,8 @@ from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
 from cnnc.weights import Weights, bind
 
-SMALL = 20_000_000  # multiply-accumulates and bytes: 0.15 ms on one core; waking a thread takes 0.05 ms, or 0.6 in a guest
+# Multiply-accumulates and bytes: 0.15 ms on one core. Waking a thread takes 0.05 ms, in a virtual machine up to 0.6.
+SMALL = 20_000_000
 
 
 def compile(
