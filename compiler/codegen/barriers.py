@@ -21,11 +21,16 @@ def barriers(program: Program, batches: Batching, arena: Arena) -> tuple[bool, .
 
     def collide(earlier: Step, later: Step) -> bool:
         """Whether the order of two steps matters. A rim and what it surrounds are written in any order."""
-        both_write = () if earlier.kernel in rims or later.kernel in rims else earlier.writes
+        rim = earlier.kernel in rims or later.kernel in rims
         return (
             any(_share(a, b, batches, arena) for a in earlier.writes for b in later.reads)
             or any(_share(a, b, batches, arena) for a in earlier.reads for b in later.writes)
-            or any(_share(a, b, batches, arena) for a in both_write for b in later.writes)
+            or any(
+                _share(a, b, batches, arena)
+                for a in earlier.writes
+                for b in later.writes
+                if not (rim and a.storage is b.storage)
+            )
         )
 
     for number, step in enumerate(program.steps, 1):

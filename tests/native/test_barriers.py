@@ -42,3 +42,13 @@ def test_steps_that_write_lanes_of_one_block_keep_their_order():
     second = net.chain(first, stage("conv", channels=9, kernel=1))
     net.output(net.apply(stage("concat"), second, first).output, net.chain(first, stage("relu")))
     hold(net.graph)
+
+
+def test_a_rim_waits_for_what_wrote_in_its_memory_for_nobody():
+    """What nobody reads is dead at once, and its memory may be the next one's."""
+    net = Net()
+    x = net.input("x", image(3, 6, 6))
+    twice = net.apply(stage("add"), x, x).output
+    net.chain(net.apply(stage("add"), twice, twice).output, stage("relu"))
+    net.output(net.chain(twice, *[stage("conv", channels=8, kernel=(1, 3), pad=(0, 1))] * 2))
+    hold(net.graph, disabled=["drop_dead_nodes"])
