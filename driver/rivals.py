@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from cnnc.compiler.ir.graph import Graph
 from cnnc.interpreted import Interpreted
 from cnnc.runtime.errors import CnncError
@@ -31,7 +33,11 @@ def onnxruntime(graph: Graph, batch: int, threads: int) -> Run:
     model = export(graph, batch).SerializeToString()
     session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     names = list(graph.outputs)
-    return lambda feeds: dict(zip(names, session.run(None, dict(feeds)), strict=True))
+
+    def run(feeds: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: np.asarray(y) for name, y in zip(names, session.run(None, dict(feeds)), strict=True)}
+
+    return run
 
 
 RIVALS: dict[str, Callable[[Graph, int, int], Run]] = {"interpreter": interpreter, "onnxruntime": onnxruntime}

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cnnc.compiler.ir.operator import Array
-from cnnc.runtime.abi import Artifact, Port, StepEntry, Word, aligned
-from cnnc.runtime.feeds import DTYPES
+from cnnc.runtime.abi import DTYPES, Artifact, Port, StepEntry, Word, aligned
 from cnnc.runtime.loader import Code
 
 

@@ -66,7 +66,7 @@ def test_a_depthwise_window_stays_in_registers_where_it_fits(cpu: str):
     """Then each pixel of its rows is loaded once."""
     level = target(cpu)
     for columns, stride in ((7, 1), (14, 1), (28, 2), (56, 2), (112, 1)):
-        window = Window((3, 3), (stride, stride), (1, 1), (1, 1, 1, 1))
+        window = Window((3, 3), (stride, stride), (1, 1, 1, 1), (1, 1))
         pixels, e = depthwise_pixels(window, columns, level), Emitter(level)
         resident = pixels <= depthwise_room(window, level)
         assert resident == (level.registers == 32)
