@@ -106,7 +106,7 @@ done:
   ret void
 }
 
-; Positions [position, end) as one of the threads. Stops after a step when a tenth of a second or so has passed, so that
+; Positions [position, end) as one of the threads. Stops at a barrier when a tenth of a second or so has passed, so that
 ; Python can look for signals, and gives the position that it came to.
 define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
     nounwind noinline {
