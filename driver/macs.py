@@ -7,7 +7,11 @@ from math import prod
 from typing import Any
 
 from cnnc.compiler.ir.graph import Graph, Node
+from cnnc.compiler.ir.region import Region
 from cnnc.compiler.ir.types import Type
+from cnnc.compiler.ops.conv import Conv
+from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
+from cnnc.compiler.schedule.tiles import TAPS, tiles
 
 # Per operator: its record, the type it reads and the type it gives. Taps that fall on padding count.
 _RULES: dict[str, Callable[[Any, Type, Type], int]] = {
@@ -24,3 +28,13 @@ def macs(graph: Graph, node: Node) -> int:
         return sum(macs(node.body, inner) for inner in node.body.nodes())
     rule = _RULES.get(node.op.name)
     return rule(node.op, graph.operands(node)[0].type, node.output.type) if rule else 0
+
+
+def performed(graph: Graph, node: Node, choice: Choice) -> int:
+    """The multiply-accumulates that are left to do by the chosen algorithm, without its transforms."""
+    anchor = Region.of(graph, node).anchor
+    if choice.algorithm not in WINOGRAD or anchor is None or not isinstance(anchor.op, Conv):
+        return macs(graph, node)
+    outputs, (x,), y = WINOGRAD[choice.algorithm], Region.of(graph, node).operands, node.output.type.known
+    count = len(tiles(anchor.op.window(x.type), y[1], y[2], outputs))
+    return count * (outputs + TAPS - 1) ** 2 * y[0] * x.type.known[0] // anchor.op.groups

@@ -17,7 +17,7 @@ from cnnc.runtime.abi import aligned
 from cnnc.runtime.loader import Code
 
 _OPERANDS = 64 << 10  # bytes: room for what a tile loads
-_MEMORY = 256 << 20  # bytes to read: more than caches hold
+MEMORY = 256 << 20  # bytes: more than caches hold
 _ROUNDS = 100_000
 
 
@@ -49,12 +49,13 @@ def multiplying(target: Target, *, fed: bool, rounds: int = _ROUNDS) -> Rate:
     return Rate(_callable(kernel, target, words, rounds), rounds * kernel.operations(target.lanes))
 
 
-def reading(target: Target) -> Rate:
-    """Memory read by one core, in bytes."""
-    data = aligned(_MEMORY).view(np.float32)
+def reading(target: Target, size: int = MEMORY) -> Rate:
+    """So many bytes read by one core, again and again: by default more than caches hold."""
+    rounds = -(-size // Reading.bytes(target.vector_bytes))
+    size = rounds * Reading.bytes(target.vector_bytes)
+    data = aligned(size).view(np.float32)
     data[:] = 1  # its pages exist
-    rounds = _MEMORY // Reading.bytes(target.vector_bytes)
-    return Rate(_callable(Reading(), target, [data], rounds), _MEMORY)
+    return Rate(_callable(Reading(), target, [data], rounds), size)
 
 
 def _callable(

@@ -149,10 +149,10 @@ def _profile(net: Net, program: Program, inputs: Mapping[str, Array], seconds: f
     from cnnc.runtime.executable import Executable
 
     assert isinstance(net.machine, Executable)
-    target = program.schedule.target
-    return profile(
-        net.machine, program, inputs, peaks.multiplying(target, fed=True).best(), peaks.reading(target).best(), seconds
-    )
+    target, weights = program.schedule.target, max(1, net.machine.constant_bytes)
+    peak, bandwidth = peaks.multiplying(target, fed=True).best(), peaks.reading(target).best()
+    refill = bandwidth if weights > peaks.MEMORY else peaks.reading(target, weights).best()
+    return profile(net.machine, program, inputs, peak, bandwidth, refill, seconds)
 
 
 def _text(facts: dict[str, Any]) -> str:
