@@ -9,6 +9,7 @@ from typing import Any
 from ...diagnostics import Refusal
 from ...ir.kinds import show
 from ..closest import closest
+from ..report import UNKNOWN
 from ..syntax import ast
 from .synonyms import FOREIGN_ARGUMENTS, SYNONYMS
 from .values import is_recipe
@@ -37,7 +38,7 @@ def match(
     """The argument for each parameter, and all that does not fit; those in `needed` must have one.
 
     `shown` is the signature, for messages. Of a parameter whose argument has another framework's name, or a misspelt
-    one, nobody says that it is missing.
+    one, nobody says that it is missing; an unknown value, of which something has been said, is not one too many.
     """
     matched: dict[str, Given] = {}
     misfits: list[Misfit] = []
@@ -45,7 +46,7 @@ def match(
     signature = f"its signature: {shown}"
     for position, argument in enumerate(given):
         if argument.name is None and position >= len(names):
-            if position == len(names):
+            if position == len(names) and argument.value is not UNKNOWN:
                 message = f"`{callee}` takes {len(names) or 'no'} argument{'s' * (len(names) != 1)}, got {len(given)}"
                 chained = f"stages follow one another with arrows: {show(argument.value)} -> {callee}"
                 help = chained if is_recipe(argument.value) and not names else signature
@@ -57,7 +58,7 @@ def match(
             meant.update([near] if near else () if help else needed)
             help = f"{help} {shown}" if near else help or signature
             misfits.append(Misfit(Refusal("E0202", f"`{callee}` has no argument `{name}`", help=help), argument.node))
-        elif name in matched:
+        elif name in matched and matched[name].value is not UNKNOWN:
             misfits.append(Misfit(Refusal("E0205", f"`{name}` is given twice", help=signature), argument.node))
         else:
             matched[name] = argument
@@ -72,6 +73,6 @@ def _nearest(name: str, names: Sequence[str]) -> tuple[str, str]:
     plain = name.lower().replace("_", "")
     if plain in FOREIGN_ARGUMENTS and name not in names:
         return "", FOREIGN_ARGUMENTS[plain]
-    synonym = SYNONYMS.get(plain, "")
-    close = [synonym] if synonym in names else closest(name, names, 0.6)
-    return (close[0], f"did you mean `{close[0]}`?") if close else ("", "")
+    known = {other: ours for other, ours in SYNONYMS.items() if ours in names} | {ours: ours for ours in names}
+    close = [plain] if plain in known else closest(name, known)
+    return (known[close[0]], f"did you mean `{known[close[0]]}`?") if close else ("", "")
