@@ -15,7 +15,7 @@ from ..ir.operator import Array
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ir.types import DType
-from ..schedule.schedule import Layout, Schedule
+from ..schedule.schedule import POOLED, Layout, Schedule
 from .emit import Emitter
 from .kernels.copy import Copy
 from .kernels.epilogue import Epilogue
@@ -215,6 +215,11 @@ class Planner:
     def alias(self, value: Value, buffer: Buffer) -> None:
         """A value that needs no step: it lies in a buffer that exists already."""
         self._buffers[value.name] = buffer
+
+    def pooling(self, value: Value) -> Node | None:
+        """The node that takes the maxima of a value, where whoever computes the value is to store these instead."""
+        reader = self.graph.sole_reader(value)
+        return reader if reader and self.schedule.choices[reader.name].algorithm == POOLED else None
 
     # Steps
 

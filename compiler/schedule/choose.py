@@ -9,6 +9,7 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
+from ..ops.pool import MaxPool
 from ..ops.shape import Concat, Slice, Split
 from .cost import (
     best_tile,
@@ -21,7 +22,7 @@ from .cost import (
 )  # fmt: skip
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
-from .schedule import WINOGRAD, Choice, Layout, Place, Schedule, Sides
+from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
 from .tiles import rim_of_tiles, takes_tiles, tiles
 
@@ -38,7 +39,7 @@ _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("sl
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
 ALGORITHMS = (
     "direct", *WINOGRAD, "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
-    *dict.fromkeys(_PLAIN.values()), *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
+    *dict.fromkeys(_PLAIN.values()), POOLED, *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
 
 
@@ -90,7 +91,23 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):
         return Choice(_ALONG[op.name][op.axis != 1])
+    if isinstance(op, MaxPool) and _follows_tiles(graph, region, op, schedule):
+        return Choice(POOLED)
     return Choice(_PLAIN[op.name])
+
+
+def _follows_tiles(graph: Graph, region: Region, op: MaxPool, schedule: Schedule) -> bool:
+    """Whether a pooling takes squares of 2 x 2 of what nobody else reads and Winograd's algorithm makes, whose tiles
+    consist of such squares."""
+    (x,) = region.operands
+    producer = graph.producer(x)
+    choice = schedule.choices.get(producer.name)
+    if choice is None or choice.algorithm not in WINOGRAD or graph.sole_reader(x) is None or region.tail:
+        return False
+    source, window = Region.of(graph, producer), op.window(x.type)
+    assert source.anchor is not None and isinstance(source.anchor.op, Conv)
+    squares = window.kernel == window.stride == (2, 2) and not (any(window.sides) or window.ceil)
+    return squares and window.dilation == source.anchor.op.dilation == (1, 1) and not source.extras
 
 
 def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:

@@ -11,6 +11,7 @@ from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
 WINOGRAD = {"winograd2": 2, "winograd4": 4}  # algorithms that give a square of so many outputs at a time
+POOLED = "pooled"  # a maximum that the convolution before it takes as it stores
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pytest
 from builder import Net, image, stage, with_random_weights
-from harness import assert_right, compile_native, every_cpu, every_way, hold, images_for, truth
+from harness import Native, assert_right, compile_native, every_cpu, every_way, hold, images_for, run, truth
 
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
 from cnnc.compiler.ir.graph import Graph
-from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
+from cnnc.compiler.ir.operator import Operator
+from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import rim_of_tiles, takes_tiles, tiles
 
@@ -142,6 +143,63 @@ def test_epilogues_are_part_of_the_tile(cpu: str):
     """With every pass on, as the schedule chooses."""
     native = hold(layers(target(cpu).lanes), cpu)
     assert {c.algorithm for c in native.program.schedule.choices.values()} & set(WINOGRAD)
+
+
+def pooled(lanes: int, *after: Operator, stored: bool = False) -> Graph:
+    """Maxima of 2 x 2 behind convolutions, of images some of whose last rows or columns are in none. `stored` has what
+    they are taken of among the outputs."""
+    net = Net()
+    for i, size in enumerate([(2, 2), (3, 5), (4, 4), (6, 7), (9, 12), (13, 3), (14, 14)]):
+        x = net.input(f"x{i}", image(lanes + i, *size))
+        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, kernel=3, pad=1, bias=i % 3 > 0), *after)
+        net.output(net.chain(y, stage("maxpool", kernel=2)), *[y] * stored)
+    return net.graph
+
+
+def assert_as_if_stored(native: Native, stored: Graph, cpu: str, **options: Any) -> None:
+    """Maxima of tiles are those of the same convolution that stores all it computes, to the last bit."""
+    kinds = {name: choice.algorithm for name, choice in native.program.schedule.choices.items()}
+    pools = [name for name, algorithm in kinds.items() if algorithm == POOLED]
+    assert pools
+    apart = compile_native(with_random_weights(stored), cpu, **options)
+    assert POOLED not in {choice.algorithm for choice in apart.program.schedule.choices.values()}
+    inputs = images_for(native.graph, 2)
+    together, wanted = every_way(native, inputs), run(apart, inputs)
+    for pool in pools:
+        np.testing.assert_array_equal(together[pool], wanted[pool], pool)
+
+
+@every_cpu
+@algorithms
+@pytest.mark.parametrize("k", range(4))
+def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
+    lanes = target(cpu).lanes
+    graph, choices = pooled(lanes), chosen(pooled(lanes), algorithm, lanes, k)
+    native = hold(graph, cpu, batch=2, choices=choices)
+    assert_as_if_stored(native, pooled(lanes, stored=True), cpu, choices=choices)
+
+
+@every_cpu
+def test_maxima_are_taken_from_what_activations_make(cpu: str):
+    lanes, bend = target(cpu).lanes, stage("leaky_relu", a=0.5)
+    assert_as_if_stored(hold(pooled(lanes, bend), cpu), pooled(lanes, bend, stored=True), cpu)
+
+
+@pytest.mark.parametrize(
+    ("conv", "pool", "more"),
+    [
+        ({}, {"kernel": 3, "stride": 2}, False), ({}, {"kernel": 2, "stride": 1}, False),
+        ({}, {"kernel": 2, "pad": 1}, False), ({}, {"kernel": 2, "ceil": True}, False),
+        ({"dilation": 2, "pad": 2}, {"kernel": 2}, False), ({}, {"kernel": 2}, True),
+    ],
+)  # fmt: skip
+def test_other_maxima_have_a_step_of_their_own(conv: dict[str, Any], pool: dict[str, Any], more: bool):
+    """Other windows, dilated tiles, and what somebody else reads too."""
+    net = Net()
+    y = net.chain(net.input("x", image(16, 9, 9)), stage("conv", **{"channels": 16, "kernel": 3, "pad": 1, **conv}))
+    net.output(net.chain(y, stage("maxpool", **pool)), *[net.chain(y, stage("global_avgpool"))] * more)
+    native = hold(net.graph, choices={"conv_1": Choice("winograd4", 4, 1)})
+    assert native.program.schedule.choices["maxpool_1"].algorithm == "pool"
 
 
 @every_cpu

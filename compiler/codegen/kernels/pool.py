@@ -99,10 +99,13 @@ class Pool:
             e.store(shared.finish(result, p), out, p * size)
 
     def _take(self, e: Emitter, so_far: str, tap: str) -> str:
-        if self.kind == "mean":
-            return e.set(f"fadd {e.vector} {so_far}, {tap}")
-        bools = f"<{e.lanes} x i1>"
-        larger = e.set(f"fcmp ogt {e.vector} {so_far}, {tap}")
-        taken = e.set(f"select {bools} {larger}, {e.vector} {so_far}, {e.vector} {tap}")  # the tap, if either is NaN
-        lost = e.set(f"fcmp uno {e.vector} {so_far}, {so_far}")
-        return e.set(f"select {bools} {lost}, {e.vector} {so_far}, {e.vector} {taken}")
+        return larger(e, so_far, tap) if self.kind == "max" else e.set(f"fadd {e.vector} {so_far}, {tap}")
+
+
+def larger(e: Emitter, so_far: str, tap: str) -> str:
+    """The larger number of each lane; NaN wins."""
+    bools = f"<{e.lanes} x i1>"
+    above = e.set(f"fcmp ogt {e.vector} {so_far}, {tap}")
+    taken = e.set(f"select {bools} {above}, {e.vector} {so_far}, {e.vector} {tap}")  # the tap, if either is NaN
+    lost = e.set(f"fcmp uno {e.vector} {so_far}, {so_far}")
+    return e.set(f"select {bools} {lost}, {e.vector} {so_far}, {e.vector} {taken}")

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial, reduce
 
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers, zeros
+from .pool import larger
 
 TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first output's row and column, rows, columns
 
@@ -29,7 +31,8 @@ TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first out
 @dataclass(frozen=True)
 class Winograd:
     """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Where images
-    are larger than caches it `fetches` each block's input while the block before is computed.
+    are larger than caches it `fetches` each block's input while the block before is computed. Of outputs that are
+    `pooled` only the maximum of each square of 2 x 2 is stored; the table of tiles then counts those.
 
     Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
     within it, transforms its input. Each part has its own scratch memory for data and products.
@@ -41,6 +44,7 @@ class Winograd:
     fetches: bool
     epilogue: Epilogue
     spread: int = 1
+    pooled: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -153,6 +157,7 @@ class Winograd:
     def _finish(self, e: Emitter, a: dict[str, str], group: str) -> None:
         """A' M A and the epilogue of every tile of a block, for the vectors of a group."""
         size, n, words = e.target.vector_bytes, self.transform.size, Arithmetic(e)
+        side = 2 if self.pooled else 1
         plane = e.mul_int(a["block"], self.pixels * size)
         first = e.mul_int(group, self.vectors)
         with e.loop("chunk", a["many"]) as chunk, self._tiles(e, a, chunk) as (number, tile):
@@ -165,21 +170,24 @@ class Winograd:
                     points = [e.at(place, e.mul_int(a["products_point"], y * n + x)) for y in range(n)]
                     columns.append(self.transform.result(words, [e.load(point) for point in points]))
                 number_of = e.add_int(first, vector)
-                for y in range(self.outputs):
-                    line = self.transform.result(words, [column_[y] for column_ in columns])
+                for y in range(self.outputs // side):
+                    several = range(y * side, (y + 1) * side)
+                    lines = [self.transform.result(words, [points[k] for points in columns]) for k in several]
                     with e.when(e.compare("sgt", high, y)):
                         at = e.add_int(row, y * self.spread)
-                        self._line(e, a, number_of, at, column, wide, line)
+                        self._line(e, a, number_of, at, column, wide, lines)
 
     def _line(
-        self, e: Emitter, a: dict[str, str], block: Int, row: Int, column: Int, wide: Int, line: list[str]
+        self, e: Emitter, a: dict[str, str], block: Int, row: Int, column: Int, wide: Int, lines: list[list[str]]
     ) -> None:
-        """A row of a tile into the output, as far as the image goes."""
+        """A row of a tile, or the maxima of two, into the output, as far as the image goes."""
         size = e.target.vector_bytes
         place = e.mul_int(column, size)
         out = e.at(a["output"], e.mul_int(block, a["output_plane"]))
         out = e.at(e.at(out, e.mul_int(row, a["output_row"])), place)
         shared = Tail(e, self.epilogue, a, block, row, self.spread).block(0, place)
-        for x, value in enumerate(line):
+        side = len(lines)
+        for x in range(self.outputs // side):
             with e.when(e.compare("sgt", wide, x)):
-                e.store(shared.finish(value, x), out, x * self.spread * size)
+                values = [shared.finish(value, x) for line in lines for value in line[x * side : (x + 1) * side]]
+                e.store(reduce(partial(larger, e), values), out, x * self.spread * size)

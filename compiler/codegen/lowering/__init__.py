@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...schedule.schedule import POOLED
 from ..program import Lowering
 from .conv import lower_depthwise, lower_direct, lower_gather
 from .dense import lower_dense
@@ -25,6 +26,7 @@ LOWERINGS: dict[str, Lowering] = {
     "image": lower_image,
     "map": lower_map,
     "pool": lower_pool,
+    POOLED: lambda planner, region: None,  # is done
     "softmax": lower_softmax,
     "lrn": lower_lrn,
     "normalize": lower_normalize,

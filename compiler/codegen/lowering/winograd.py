@@ -29,8 +29,11 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     )
     op, inside = node.op, weight.shape[1]
     window = op.window(region.operands[0].type)
-    x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
-    table = tile_table(window, x, y, transform.outputs)
+    pooling = planner.pooling(region.node.output)
+    x, y = planner.operand(region.operands[0]), planner.result(pooling.output if pooling else region.node.output)
+    table = tile_table(window, x, region.node.output.type.known[1:], transform.outputs)
+    if pooling:
+        table[:, 1:] //= 2
     count, together = len(table), choice.block * choice.pixels
     table = np.concatenate([table, np.repeat(table[-1:], together, 0)])  # there is always a next block to fetch
     packed = pack_winograd(weight, transform, lanes, choice.vectors)
@@ -62,7 +65,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_row": y.row_bytes,
     }
     fetches, spread = exceeds_caches(x, planner), window.dilation[0]
-    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, spread)
+    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, spread, pooling is not None)
     planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
 
 
@@ -70,13 +73,13 @@ def _apart(size: int) -> int:
     return (-(-size // _LINE) | 1) * _LINE
 
 
-def tile_table(window: Window, x: Buffer, y: Buffer, outputs: int) -> Array:
-    """`[tile][word]` as the kernel reads it."""
+def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -> Array:
+    """`[tile][word]` for outputs of that size, as the kernel reads it."""
     top, left, _, _ = window.sides
     return np.array(
         [
             ((tile.row - top) * x.row_bytes + (tile.column - left) * x.pixel_bytes, *tile.extent)
-            for tile in tiles(window, y.height, y.width, outputs)
+            for tile in tiles(window, size[0], size[1], outputs)
         ],
         np.int64,
     )
