@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue
 from .rows import Row, rows
+
+Reach: TypeAlias = tuple[str, str, str]  # the first tap inside the image, how many taps are, and by how many to divide
 
 
 @dataclass(frozen=True)
 class Pool:
     """Maximum or mean of windows. `step` input pixels lie between outputs of a row.
 
-    Outputs from `inner_start` to `inner_stop` have whole windows in their row and are made `pixels` at a time, the
-    others one by one. `adaptive` windows are the n-th parts of the image (PyTorch's: floor to ceil). With `count_pad`
-    the mean divides by what lies in the padded image, else by what lies in the image.
+    Outputs from `inner_start` to `inner_stop`, none or `pixels` at least, have whole windows in their row and are made
+    `pixels` at a time, the last ones anew if they must, the others one by one. `adaptive` windows are the n-th parts of
+    the image (PyTorch's: floor to ceil). With `count_pad` the mean divides by what lies in the padded image, else by
+    what lies in the image.
     """
 
     kind: Literal["max", "mean"]
@@ -42,14 +45,20 @@ class Pool:
             with rows(e, a, self.epilogue) as row:
                 down = self._reach(e, a, row.number, "height", a["stride_height"])
                 with e.loop("left", a["inner_start"]) as x:
-                    self._pixels(e, a, row, down, x, 1)
+                    self._pixels(e, a, row, down, self._across(e, a, x), x, 1)
+                last = e.sub_int(a["inner_stop"], self.pixels)
                 with e.loop("inner", a["inner_stop"], start=a["inner_start"], step=self.pixels) as x:
-                    self._pixels(e, a, row, down, x, self.pixels)
+                    x = e.min_int(x, last)
+                    left = e.sub_int(e.mul_int(x, self.step), a["pad_left"])
+                    self._pixels(e, a, row, down, (left, a["kernel_width"], a["kernel_width"]), x, self.pixels)
                 with e.loop("right", a["columns"], start=a["inner_stop"]) as x:
-                    self._pixels(e, a, row, down, x, 1)
+                    self._pixels(e, a, row, down, self._across(e, a, x), x, 1)
 
-    def _reach(self, e: Emitter, a: dict[str, str], out: Int, axis: str, stride: Int) -> tuple[str, str, str]:
-        """Along one axis: the first tap inside the image, how many taps are, and by how many to divide."""
+    def _across(self, e: Emitter, a: dict[str, str], x: Int) -> Reach:
+        return self._reach(e, a, x, "width", self.step)
+
+    def _reach(self, e: Emitter, a: dict[str, str], out: Int, axis: str, stride: Int) -> Reach:
+        """How far a window reaches along one axis."""
         size, before = a[f"input_{axis}"], a["pad_top" if axis == "height" else "pad_left"]
         after, kernel = a["pad_bottom" if axis == "height" else "pad_right"], a[f"kernel_{axis}"]
         if self.adaptive:
@@ -73,11 +82,11 @@ class Pool:
             return first, count, e.min_int(kernel, e.sub_int(padded_end, start))
         return first, count, count
 
-    def _pixels(self, e: Emitter, a: dict[str, str], row: Row, down: tuple[str, str, str], x: Int, n: int) -> None:
-        """`n` neighbouring outputs; more than one only where all windows are whole in their row."""
+    def _pixels(self, e: Emitter, a: dict[str, str], row: Row, down: Reach, across: Reach, x: Int, n: int) -> None:
+        """`n` neighbouring outputs, from the windows' reach down and, of the first, across."""
         size = e.target.vector_bytes
         top, high, divide_rows = down
-        left, wide, divide_columns = self._reach(e, a, x, "width", self.step)
+        left, wide, divide_columns = across
         corner = e.at(e.at(row.source, e.mul_int(top, a["input_row"])), e.mul_int(left, size))
         axes = [
             ("kh", high, a["input_row"] if self.adaptive else e.mul_int(a["input_row"], a["dilation_height"])),
@@ -90,12 +99,12 @@ class Pool:
                 value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
         place = e.mul_int(x, size)
         shared, out = row.tail.block(0, place), e.at(row.target, place)
-        divisor = None
+        part = None
         if self.kind == "mean":
-            count = e.mul_int(divide_rows, divide_columns)
-            divisor = e.splat(e.set(f"sitofp i64 {count} to float"))
+            count = e.set(f"sitofp i64 {e.mul_int(divide_rows, divide_columns)} to float")
+            part = e.splat(e.set(f"fdiv float 1.0, {count}"))
         for p, value in enumerate(values):
-            result = value.value if divisor is None else e.set(f"fdiv {e.vector} {value.value}, {divisor}")
+            result = value.value if part is None else e.set(f"fmul {e.vector} {value.value}, {part}")
             e.store(shared.finish(result, p), out, p * size)
 
     def _take(self, e: Emitter, so_far: str, tap: str) -> str:

@@ -25,8 +25,9 @@ def lower_pool(planner: Planner, region: Region) -> None:
     reach = (kernel[1] - 1) * dilation[1] + 1
     start = -(-pad[1] // stride[1])
     whole = 0 if adaptive else max(0, (x.width - reach + pad[1]) // stride[1] + 1 - start)
+    pixels = max(1, min(whole, _PIXELS))
     step: dict[str, Word] = {
-        "inner_start": min(start, y.width), "inner_stop": min(start, y.width) + whole // _PIXELS * _PIXELS,
+        "inner_start": min(start, y.width), "inner_stop": min(start, y.width) + whole,
         "input_height": x.height, "input_width": x.width,
         "kernel_height": kernel[0], "kernel_width": kernel[1], "stride_height": stride[0],
         "dilation_height": dilation[0], "dilation_width": dilation[1],
@@ -34,5 +35,5 @@ def lower_pool(planner: Planner, region: Region) -> None:
     }  # fmt: skip
     mean = isinstance(op, AvgPool | GlobalAvgpool | AdaptiveAvgpool)
     count_pad = isinstance(op, AvgPool) and op.count_pad
-    pool = Pool("mean" if mean else "max", _PIXELS, stride[1], adaptive, count_pad, tail)
+    pool = Pool("mean" if mean else "max", pixels, stride[1], adaptive, count_pad, tail)
     planner.step(pool, words | row_by_row(x, y) | step, [x, *reads], [y])
