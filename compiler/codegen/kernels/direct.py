@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, registers, zeros
+from .outer import outer_product, registers
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,14 @@ class Direct:
                 with e.loop("column", end, start=begin, step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self._pitch(e)))
-                    sums = self._tile(e, columns, a, here, weights, high, self._columns(e, a, x))
                     place = e.mul_int(x, size * self.spread)
-                    for v, register in enumerate(columns):
-                        block = tails[register].block(v, place)
+                    blocks = [tails[register].block(v, place) for v, register in enumerate(columns)]
+                    sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
+                    self._tile(e, columns, a, here, weights, high, self._columns(e, a, x), sums)
+                    for v, (register, block) in enumerate(zip(columns, blocks, strict=True)):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p in range(pixels):
-                            register.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
+                            register.store(block.finish(sums[p][v].value, p, started=True), out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
                 row.value = e.choose(wrap, "i64", 0, row.value)
@@ -122,9 +123,9 @@ class Direct:
         weights: str,
         high: Taps,
         wide: Taps,
-    ) -> list[list[Var]]:
-        """The sums of one register tile: `[pixel][vector]`, in registers from the first to the last tap."""
-        sums = zeros(columns, self.pixels)
+        sums: Sequence[Sequence[Var]],
+    ) -> None:
+        """Add to the sums of one register tile, `[pixel][vector]`, in registers from the first to the last tap."""
         source = e.at(e.at(source, e.mul_int(high.first, a["tap_row"])), e.mul_int(wide.first, a["tap_column"]))
         skipped = e.add_int(e.mul_int(high.first, a["kernel_width"]), wide.first) if self.skips else 0
         plane, tap = Var("ptr", source), self.vectors * e.target.vector_bytes
@@ -147,7 +148,6 @@ class Direct:
                     with e.loop("lane", a["tail"], vary=[lane, *carried]):
                         outer_product(e, columns, lane.value, self._pitch(e), 0, w, sums)
                         lane.value = e.at(lane.value, 4)
-        return sums
 
     def _fetch(self, e: Emitter, here: str) -> None:
         """Have a tap's pixels of the next block fetched: no CPU looks that far ahead."""

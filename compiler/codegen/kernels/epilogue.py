@@ -92,10 +92,16 @@ class Block:
     tables: list[str]
     extras: list[str]
 
-    def finish(self, value: str, pixel: int) -> str:
-        """The chain applied to the vector of one pixel, counted from the block's first."""
-        words, tables = Arithmetic(self.e), iter(self.tables)
-        results = [words.add(value, next(tables)) if self.epilogue.bias else value]
+    @property
+    def start(self) -> str:
+        """What sums may begin with, so that the bias costs nothing."""
+        return self.tables[0] if self.epilogue.bias else "zeroinitializer"
+
+    def finish(self, value: str, pixel: int, *, started: bool = False) -> str:
+        """The chain applied to the vector of one pixel, counted from the block's first; who `started` as he may has
+        added the bias."""
+        words, tables = Arithmetic(self.e), iter(self.tables[self.epilogue.bias :])
+        results = [words.add(value, self.tables[0]) if self.epilogue.bias and not started else value]
         for link in self.epilogue.links:
             values = [results[o.index] if o.kind == "result" else self._extra(o, pixel) for o in link.operands]
             assert link.op.scalar is not None

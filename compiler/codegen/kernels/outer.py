@@ -27,7 +27,8 @@ def outer_product(
     itself, from an address that is a stranger too: one load for two widths would need a register for each pixel.
     """
     size, vectors = e.target.vector_bytes, len(columns)
-    if (len(sums) + 2) * vectors >= e.target.registers:
+    spare = 2 if e.target.name == "avx512" else 4  # others cannot spread a scalar as they multiply: it takes a register
+    if (len(sums) + spare) * vectors >= e.target.registers:
         w.value = e.launder(w.value)
     kernels = [column.load(w.value, v * size) for v, column in enumerate(columns)]
     places = {column: e.launder(pixels) if column.lanes < e.lanes else pixels for column in columns}
