@@ -49,7 +49,10 @@ class Dense:
         size, images = e.target.vector_bytes, [e.add_int(first, i) for i in range(count)]
         w = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
         places = [Var("ptr", e.at(a["input"], e.mul_int(image, a["input_image"]))) for image in images]
-        sums = [[Var(e.vector, "zeroinitializer") for _ in range(self.vectors)] for _ in images]
+        block = e.mul_int(group, self.vectors)
+        tails = [Tail(e, self.epilogue, a, block, image) for image in images]  # to the epilogue, images are rows
+        blocks = [[tail.block(v, 0) for v in range(self.vectors)] for tail in tails]
+        sums = [[Var(e.vector, each.start) for each in row] for row in blocks]
         carried = [w, *places, *(total for image in sums for total in image)]
         rounds = e.div_int(a["inputs"], _ROUND)
         with e.loop("round", rounds, vary=carried):
@@ -57,12 +60,10 @@ class Dense:
                 self._input(e, places, w, sums)
         with e.loop("rest", e.sub_int(a["inputs"], e.mul_int(rounds, _ROUND)), vary=carried):
             self._input(e, places, w, sums)
-        block = e.mul_int(group, self.vectors)
-        for image, totals in zip(images, sums, strict=True):
+        for image, totals, row in zip(images, sums, blocks, strict=True):
             out = e.at(e.at(a["output"], e.mul_int(image, a["output_image"])), e.mul_int(block, size))
-            tail = Tail(e, self.epilogue, a, block, image)  # to the epilogue, images are rows
-            for v, total in enumerate(totals):
-                e.store(tail.block(v, 0).finish(total.value, 0), out, v * size)
+            for v, (total, each) in enumerate(zip(totals, row, strict=True)):
+                e.store(each.finish(total.value, 0), out, v * size)
 
     def _input(self, e: Emitter, places: Sequence[Var], w: Var, sums: Sequence[Sequence[Var]]) -> None:
         weights = [e.load(w.value, v * e.target.vector_bytes) for v in range(self.vectors)]

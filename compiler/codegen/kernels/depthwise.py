@@ -45,16 +45,19 @@ class Depthwise:
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)
                     here = e.at(source, e.mul_int(x, self.step * size))
-                    sums = self._resident(e, a, here, kernels) if kernels else self._streamed(e, a, here, weights)
                     place = e.mul_int(x, size)
                     shared, out = row.tail.block(0, place), e.at(row.target, place)
+                    sums = [Var(e.vector, shared.start) for _ in range(pixels)]
+                    if kernels:
+                        self._resident(e, a, here, kernels, sums)
+                    else:
+                        self._streamed(e, a, here, weights, sums)
                     for p in range(pixels):
                         e.store(shared.finish(sums[p].value, p), out, p * size)
 
-    def _resident(self, e: Emitter, a: dict[str, str], here: str, kernels: list[str]) -> list[Var]:
+    def _resident(self, e: Emitter, a: dict[str, str], here: str, kernels: list[str], sums: list[Var]) -> None:
         """The window unrolled."""
         size, (height, width) = e.target.vector_bytes, self.window
-        sums = [Var(e.vector, "zeroinitializer") for _ in range(self.pixels)]
         for y in range(height):
             line = e.at(here, e.mul_int(a["tap_row"], y))
             for at in range((self.pixels - 1) * self.step + width):
@@ -62,15 +65,12 @@ class Depthwise:
                 pixel = e.load(line, at * size) if readers else ""
                 for p, x in readers:
                     sums[p].value = e.fma(pixel, kernels[y * width + x], sums[p].value)
-        return sums
 
-    def _streamed(self, e: Emitter, a: dict[str, str], here: str, weights: str) -> list[Var]:
-        size, sums = e.target.vector_bytes, [Var(e.vector, "zeroinitializer") for _ in range(self.pixels)]
-        w = Var("ptr", weights)
+    def _streamed(self, e: Emitter, a: dict[str, str], here: str, weights: str, sums: list[Var]) -> None:
+        size, w = e.target.vector_bytes, Var("ptr", weights)
         axes = [("kh", a["kernel_height"], a["tap_row"]), ("kw", a["kernel_width"], a["tap_column"])]
         with e.walk(here, axes, [w, *sums]) as tap:
             kernel = e.load(w.value)
             for p in range(self.pixels):
                 sums[p].value = e.fma(e.load(tap, p * self.step * size), kernel, sums[p].value)
             w.value = e.at(w.value, size)
-        return sums

@@ -35,7 +35,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Epilogue:
-    """Part of a kernel's key: kernels with equal epilogues share code. With `bias`, table 0 is added first."""
+    """Part of a kernel's key: kernels with equal epilogues share code. With `bias`, sums begin with table 0."""
 
     links: tuple[Link, ...] = ()
     extras: tuple[Extra, ...] = ()
@@ -94,14 +94,13 @@ class Block:
 
     @property
     def start(self) -> str:
-        """What sums may begin with, so that the bias costs nothing."""
+        """What sums begin with, so that the bias costs nothing."""
         return self.tables[0] if self.epilogue.bias else "zeroinitializer"
 
-    def finish(self, value: str, pixel: int, *, started: bool = False) -> str:
-        """The chain applied to the vector of one pixel, counted from the block's first; who `started` as he may has
-        added the bias."""
+    def finish(self, value: str, pixel: int) -> str:
+        """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
         words, tables = Arithmetic(self.e), iter(self.tables[self.epilogue.bias :])
-        results = [words.add(value, self.tables[0]) if self.epilogue.bias and not started else value]
+        results = [value]
         for link in self.epilogue.links:
             values = [results[o.index] if o.kind == "result" else self._extra(o, pixel) for o in link.operands]
             assert link.op.scalar is not None

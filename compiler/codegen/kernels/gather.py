@@ -42,7 +42,9 @@ class Gather:
                 target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(row, a["output_row"]))
                 tail = Tail(e, self.epilogue, a, block, row, self.spread)
                 with e.loop("column", a["columns"]) as x:
-                    total, w = Var(e.vector, "zeroinitializer"), Var("ptr", weights)
+                    place = e.mul_int(x, size * self.spread)
+                    shared = tail.block(0, place)
+                    total, w = Var(e.vector, shared.start), Var("ptr", weights)
                     here = e.at(source, e.mul_int(x, a["input_column"]))
                     axes = [("kh", a["kernel_height"], a["tap_row"]), ("kw", a["kernel_width"], a["tap_column"])]
                     with e.walk(here, axes, [w, total]) as tap:
@@ -50,5 +52,4 @@ class Gather:
                         with e.loop("channel", a["channels"], vary=[where, w, total]):
                             total.value = e.fma(e.load(w.value), e.gather(tap, where.value), total.value)
                             w.value, where.value = e.at(w.value, size), e.at(where.value, 8 * e.lanes)
-                    place = e.mul_int(x, size * self.spread)
-                    e.store(tail.block(0, place).finish(total.value, 0), e.at(target, place))
+                    e.store(shared.finish(total.value, 0), e.at(target, place))

@@ -181,7 +181,7 @@ class Winograd:
         self, e: Emitter, a: dict[str, str], block: Int, row: Int, column: Int, wide: Int, lines: list[list[str]]
     ) -> None:
         """A row of a tile, or the maxima of two, into the output, as far as the image goes."""
-        size = e.target.vector_bytes
+        size, words = e.target.vector_bytes, Arithmetic(e)
         place = e.mul_int(column, size)
         out = e.at(a["output"], e.mul_int(block, a["output_plane"]))
         out = e.at(e.at(out, e.mul_int(row, a["output_row"])), place)
@@ -189,5 +189,8 @@ class Winograd:
         side = len(lines)
         for x in range(self.outputs // side):
             with e.when(e.compare("sgt", wide, x)):
-                values = [shared.finish(value, x) for line in lines for value in line[x * side : (x + 1) * side]]
+                sums = [value for line in lines for value in line[x * side : (x + 1) * side]]
+                if self.epilogue.bias:
+                    sums = [words.add(value, shared.start) for value in sums]
+                values = [shared.finish(value, x) for value in sums]
                 e.store(reduce(partial(larger, e), values), out, x * self.spread * size)
