@@ -69,7 +69,8 @@ class Names:
         self._counts: dict[str, int] = {}
 
     def fresh(self, wanted: str) -> str:
-        base = re.sub(r"[^A-Za-z0-9_]", "_", wanted)
+        plain = wanted.isascii() and wanted.isidentifier()
+        base = wanted if plain else re.sub(r"[^A-Za-z0-9_]", "_", wanted)
         base = f"_{base}" if base[:1].isdigit() or not base else base
         name, k = base, self._counts.get(base, 1)
         while name in self._taken:
