@@ -60,7 +60,7 @@ def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), 
     programs: list[Program] = []
     constants: dict[str, Array] = {}
 
-    def after(name: str, stage: object, seconds: float) -> None:
+    def after(name: str, stage: Any, seconds: float) -> None:
         if isinstance(stage, Graph):
             verify(stage)
         elif isinstance(stage, Program):
