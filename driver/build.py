@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from cnnc.compiler.ir.graph import Graph
@@ -53,9 +53,8 @@ def compile(
     network = _network(model, settings, sizes).capture(capture)
     count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
     options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
-    bound = [bind(network, weights)]
     require_here(target_cpu)
-    artifact = _compiled(bound, options, after, user_store() if cache else None)
+    artifact = _compiled(lambda: bind(network, weights), options, after, user_store() if cache else None)
     return Net(network.name, Executable(artifact, count, grain))
 
 
@@ -73,16 +72,21 @@ def interpret(
     return Net(network.name, Interpreted(bind(network, weights), precision))
 
 
-def _compiled(bound: list[Graph], options: Options, after: Callback, store: Store | None) -> Artifact:
-    """The artifact of a bound graph: from the store, or compiled and put there. The graph is taken out of its list, so
-    that weights go as soon as folded ones have taken their place."""
+def _compiled(read: Callable[[], Graph], options: Options, after: Callback, store: Store | None) -> Artifact:
+    """The artifact of the bound graph that is read: from the store, or compiled and put there. The graph is never kept,
+    so that weights go as soon as what is made of them takes their place."""
     if store is None:
-        return compile_graph(bound.pop(), options, after)
+        return compile_graph(read(), options, after)
+    bound = [read()]
     key = key_of(bound[0], options)
-    artifact = store.get(key)
-    if artifact is None:
-        artifact = compile_graph(bound.pop(), options, after)
-        store.put(key, artifact)
+    if store.has(key):
+        bound.clear()
+        if artifact := store.get(key):
+            return artifact
+        bound.append(read())  # the entry is damaged
+        key = key_of(bound[0], options)
+    artifact = compile_graph(bound.pop(), options, after)
+    store.put(key, artifact)
     return artifact
 
 

@@ -11,16 +11,26 @@ from ..schedule.target import Target
 
 
 @lru_cache
-def _initialize() -> None:
+def _set_options() -> None:
     """Once per process. LLVM's machine scheduler causes spills that cost a quarter of the speed (performance.md,
     finding 1), so it is off; the option holds for every user of LLVM in this process."""
     llvm.set_option("", "-enable-misched=false")
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
+
+
+@lru_cache
+def _initialize(triple: str) -> None:
+    """Code for this machine does without LLVM's other targets, which take some megabytes."""
+    if triple.partition("-")[0] == llvm.get_default_triple().partition("-")[0]:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    else:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
 
 
 def _machine(target: Target) -> llvm.TargetMachine:
-    _initialize()
+    _set_options()
+    _initialize(target.triple)
     triple = llvm.Target.from_triple(target.triple)
     return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small")
 

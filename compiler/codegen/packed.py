@@ -12,24 +12,24 @@ import numpy as np
 from ..ir.operator import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Packed:
-    """An array to be. `write` fills one of zeros: so weights in a kernel's order exist once, and none before it is
-    known that they are wanted."""
+    """An array to be. `fill` fills one of zeros: so weights in a kernel's order exist once, and none before it is
+    known that they are wanted. They are written once, and what they were made of is let go."""
 
     shape: tuple[int, ...]
-    write: Callable[[Array], object]
+    fill: Callable[[Array], object] | None
     dtype: Any = np.float32
 
     @property
     def nbytes(self) -> int:
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
-    def array(self) -> Array:
-        """The numbers, in memory of their own."""
-        out = np.zeros(self.shape, self.dtype)
-        self.write(out)
-        return out
+    def write(self, out: Array) -> None:
+        """Fill an array of zeros, the first and last one."""
+        fill, self.fill = self.fill, None
+        assert fill is not None, "constants are written once"
+        fill(out)
 
     @staticmethod
     def of(array: Array) -> Packed:

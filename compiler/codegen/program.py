@@ -135,7 +135,7 @@ class Step:
 @dataclass
 class Program:
     """What runs, in order. `kernels` maps each kernel in use to its function's name; `fixed` has the outputs that no
-    step computes, since they depend on no input."""
+    step computes, since they depend on no input. The graph has no numbers: they are behind the constants alone."""
 
     graph: Graph
     schedule: Schedule
@@ -167,7 +167,7 @@ class Planner:
 
     def __init__(self, graph: Graph, schedule: Schedule):
         self.graph, self.schedule, self.lanes = graph, schedule, schedule.target.lanes
-        self.program = Program(graph, schedule)
+        self.program = Program(graph.unbound(), schedule)
         self._buffers: dict[str, Buffer] = {}
         self._node: Node | None = None
         self._values = {value.name: value for node in graph.nodes() for value in node.outputs}

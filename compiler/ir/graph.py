@@ -219,6 +219,12 @@ class Graph:
         }
         return bound
 
+    def unbound(self) -> Graph:
+        """The same graph without a number."""
+        other = self.copy()
+        other.params = {name: replace(param, data=None) for name, param in self.params.items()}
+        return other
+
     # Comparing
 
     def __eq__(self, other: object) -> bool:

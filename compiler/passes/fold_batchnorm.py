@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ir.graph import Graph, Node, Param
 from ..ir.operator import Array
+from ..ir.room import room
 from ..ir.text import prefix_of
 from ..ir.types import Type
 from ..ops.conv import Conv, ConvTranspose, Depthwise
@@ -92,18 +93,19 @@ def _known(graph: Graph, node: Node) -> bool:
 def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Array]:
     """The layer's weights with the batchnorm in them."""
     scale, shift = _affine(graph, norm)
-    weight = _float64(graph, layer, "weight")
     bias = _float64(graph, layer, "bias") if "bias" in layer.weights else np.zeros(layer.output.type.known[0])
+    weight = np.asarray(graph.params[layer.weights["weight"]].data)
     kernels = _kernels(layer.op, weight)
-    groups = len(kernels)
+    groups, folded = len(kernels), room(weight.shape)
     with np.errstate(all="ignore"):
         if first:
             bias += (kernels * shift.reshape(groups, 1, -1, 1)).sum((2, 3)).reshape(-1)
-            kernels *= scale.reshape(groups, 1, -1, 1)
+            scale = scale.reshape(groups, 1, -1, 1)
         else:
             bias = bias * scale + shift
-            kernels *= scale.reshape(groups, -1, 1, 1)
-        return {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
+            scale = scale.reshape(groups, -1, 1, 1)
+        np.multiply(kernels, scale, out=_kernels(layer.op, folded), casting="same_kind")  # in float64, part by part
+        return {"weight": folded, "bias": bias.astype(np.float32)}
 
 
 def _affine(graph: Graph, norm: Node) -> tuple[Array, Array]:

@@ -31,7 +31,7 @@ def spoil_winograd(plant: Plant) -> None:
             packed.write(out)
             out[0, 0] = 0
 
-        return replace(packed, write=write)
+        return replace(packed, fill=write)
 
     plant.setattr(winograd, "pack_winograd", spoiled)
 

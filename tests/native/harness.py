@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from child import Note, in_child
 from guarded import NONE, READ, WRITE, Window
 from skewed import run_skewed
 
+from cnnc.compiler.codegen.packed import Packed
 from cnnc.compiler.codegen.program import Address, Buffer, Constant, Images, Program, Step
 from cnnc.compiler.codegen.program import Word as Operand
 from cnnc.compiler.codegen.segments import Segment, batching
@@ -50,21 +51,31 @@ class Native:
 
     graph: Graph
     program: Program
+    constants: Mapping[str, Array]
     artifact: Artifact
 
 
 def compile_native(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), **options: Any) -> Native:
     """Compile a graph whose weights are bound; the graph of every stage is verified."""
     programs: list[Program] = []
+    constants: dict[str, Array] = {}
 
-    def after(name: str, stage: object, seconds: float) -> None:
+    def after(name: str, stage: Any, seconds: float) -> None:
         if isinstance(stage, Graph):
             verify(stage)
         elif isinstance(stage, Program):
             programs.append(stage)
+            constants.update({name: written(replace(packed)) for name, packed in stage.constants.items()})
 
     artifact = compile_graph(graph, Options(cpu=cpu, disabled=frozenset(disabled), **options), after)
-    return Native(graph, programs[0], artifact)
+    return Native(graph, programs[0], constants, artifact)
+
+
+def written(packed: Packed) -> Array:
+    """A constant in memory of its own."""
+    out = np.zeros(packed.shape, packed.dtype)
+    packed.write(out)
+    return out
 
 
 def images_for(graph: Graph, batch: int = 1, seed: int = 0) -> dict[str, Array]:
@@ -95,7 +106,7 @@ def run_guarded(
     given = {("input", i): window for i, window in enumerate(ports)}
     for i, port in enumerate(native.artifact.manifest.outputs):
         given["output", i] = Window(images * port.bytes, at_end)
-    constants = {name: Window.holding(data.array(), at_end) for name, data in program.constants.items()}
+    constants = {name: Window.holding(data, at_end) for name, data in native.constants.items()}
     touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
     pitch = {storage: storage.image_bytes if storage in batches.kept else 0 for storage in touched}
     arena = {s: Window((batches.images(s) - 1) * pitch[s] + s.bytes, at_end) for s in touched}
@@ -134,7 +145,7 @@ def run_guarded(
     return {
         port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
         if port.batched
-        else program.constants[program.fixed[port.name].name].array()
+        else native.constants[program.fixed[port.name].name].copy()
         for i, port in enumerate(native.artifact.manifest.outputs)
     }
 

@@ -19,6 +19,7 @@ from functools import partial
 import numpy as np
 
 from ...ir.operator import Array
+from ...ir.room import room
 from .stored import LARGEST_HEADER, Damaged, Stored, shown, want_size
 
 SUFFIX = ".npy"
@@ -143,7 +144,7 @@ def _read(
     """The numbers; zipfile compares its checksum when it comes to the end."""
     if dtype is None:
         raise Damaged(f"`{shown(member.filename)}` in it holds no plain numbers")
-    flat = np.empty(math.prod(shape), dtype)
+    flat = room((math.prod(shape),), dtype)
     numbers = flat.view(np.uint8).data
     with _damage_is(f"`{shown(member.filename)}` in it is damaged"), archive.open(member) as file:
         file.read(data)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...ir.operator import Array
+from ...ir.room import room
 from .stored import LARGEST_HEADER, Damaged, Stored, shown, want_size
 
 LENGTH = 8  # bytes before the header
@@ -92,7 +93,7 @@ def _stored(file: io.BufferedReader, name: str, about: dict[str, Any], at: int) 
 
 
 def _read(file: io.BufferedReader, at: int, shape: tuple[int, ...]) -> Array:
-    flat = np.empty(math.prod(shape), "<f4")
+    flat = room((math.prod(shape),), "<f4")
     file.seek(at)
     if file.readinto(flat.data) != flat.nbytes:
         raise Damaged("it became shorter while it was read")

@@ -1,0 +1,65 @@
+"""How much memory a network takes at its height: in processes of their own, bounded by what its weights take."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cnnc
+
+LAYERS, CHANNELS = 48, 1024
+WEIGHTS = 4 * LAYERS * CHANNELS**2  # bytes: 201 MB
+REST = 60_000_000  # bytes for LLVM, the layer at work and all else
+CHILD = """
+import sys
+import numpy as np
+from pathlib import Path
+import cnnc
+from cnnc.build import compile
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+before = peak()
+compile(sys.argv[1], threads=1)(np.zeros((1, 1024, 2, 2), np.float32))
+print(peak() - before)
+"""
+
+
+def model(folder: Path, layer: str) -> Path:
+    """A network of equal layers and its weights, which are a hole in a file."""
+    chain = f" -> {layer} -> relu" * LAYERS
+    path = folder / "m.cnn"
+    path.write_text(f"model M {{ input x: f32[N, {CHANNELS}, 2, 2]  output y = x{chain} }}")
+    header, size = {}, 0
+    for name, param in cnnc.load(path).params.items():
+        begin = size
+        size += 4 * math.prod(param.shape)
+        header[name] = {"dtype": "F32", "shape": param.shape, "data_offsets": [begin, size]}
+    text = json.dumps(header).encode()
+    weights = path.with_suffix(".safetensors")
+    weights.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(weights, 8 + len(text) + size)
+    return path
+
+
+def peak(path: Path) -> int:
+    """Bytes that a process takes from when all is imported to the first answer."""
+    environment = {**os.environ, "CNNC_CACHE_DIR": str(path.parent / "cache")}
+    done = subprocess.run([sys.executable, "-c", CHILD, path], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("layer, times", [("conv(1024, 1)", 1), ("conv(1024, 1, bias=false) -> batchnorm", 2)])
+def test_weights_go_as_what_is_made_of_them_comes(layer: str, times: int, tmp_path: Path):
+    """Weights in the kernels' order take their places one by one, and those with a batchnorm in them all at once."""
+    path = model(tmp_path, layer)
+    assert WEIGHTS < peak(path) < times * WEIGHTS + REST
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert WEIGHTS < peak(path) < WEIGHTS + REST  # from the cache
