@@ -72,9 +72,10 @@ def _alone(e: Emitter) -> Iterator[None]:
 def _add(e: Emitter, a: dict[str, str], number: str) -> None:
     """An image's sum to those before it, and the mean of all; the first image begins anew."""
     before = e.set(f"load double, ptr {a['total']}, align 8")
-    before = e.choose(e.compare("eq", a["image"], 0), "double", "0.0", before)  # type: ignore[arg-type]
+    before = e.choose(e.compare("eq", a["image"], 0), "double", "0.0", before)
     total = e.set(f"fadd double {before}, {number}")
     e.do(f"store double {total}, ptr {a['total']}, align 8")
-    count = e.set(f"sitofp i64 {e.mul_int(e.add_int(a['image'], 1), a['count'])} to double")
+    count = e.mul_int(e.add_int(a["image"], 1), a["count"])
+    count = e.set(f"sitofp i64 {count} to double")
     mean = e.set(f"fdiv double {total}, {count}")
     e.store_float(e.set(f"fptrunc double {mean} to float"), a["output"])
