@@ -17,6 +17,7 @@ import numpy as np
 from cnnc.comparison import Finding, compare_nodes, differences, measured, told
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
+from cnnc.compiler.ir.structure import Parameter
 from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph, optimise
 from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.target import target
@@ -82,7 +83,7 @@ def _rewritten(trial: Trial, count: int, wrong: Finding) -> str:
     """The nodes that a pass made on the way to the first value that it should have left as it was, and did not."""
     before, after = trial.after(count - 1), trial.after(count)
     old = set(before.nodes())
-    kept = [node for node in after.nodes() if node in old and _has_batch(node)]
+    kept = [node for node in after.nodes() if node in old and not isinstance(node.op, Parameter)]
     names = [value.name for node in kept for value in node.outputs]
     truth = measured(Network(before).capture(names).graph, trial.inputs)
     given = interpret(after, trial.inputs, np.float64, keep=True)
@@ -100,10 +101,6 @@ def _rewritten(trial: Trial, count: int, wrong: Finding) -> str:
     return (
         f"where it made {', '.join(told[:3])}{f' and {len(told) - 3} more' if len(told) > 3 else ''}; " if told else ""
     )
-
-
-def _has_batch(node: Node) -> bool:
-    return node.output.type.batched
 
 
 def _an_algorithm(trial: Trial, wrong: Finding) -> str:

@@ -28,8 +28,7 @@ def parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 def nodes(case: Case) -> Iterator[Case]:
     """Some of the nodes: what they read from others becomes an input, with the numbers that it has."""
-    computed = [node for node in case.graph.nodes() if not isinstance(node.op, Input) and has_batch(node)]
-    for part in parts(computed):
+    for part in parts([node for node in computed(case.graph) if not isinstance(node.op, Input)]):
         yield from _alone(case, {node.name for node in part})
 
 
@@ -57,18 +56,24 @@ def images(case: Case) -> Iterator[Case]:
         yield Case(case.graph, {name: array[list(rows)] for name, array in case.inputs.items()})
 
 
-def has_batch(node: Node) -> bool:
-    """False for parameters and what is made of them alone, which goes wherever it is read."""
-    return node.output.type.batched
+def computed(graph: Graph) -> list[Node]:
+    """Inputs and what is made of them. Parameters, and what is made of them alone, go wherever they are read."""
+    made = dict[Node, None]()
+    for node in graph.nodes():
+        if isinstance(node.op, Input) or any(graph.producer(value) in made for value in graph.operands(node)):
+            made[node] = None
+    return list(made)
 
 
 def _alone(case: Case, kept: Collection[str]) -> Iterator[Case]:
     graph, made = case.graph, Graph(case.graph.name)
-    stays = {node.name for node in graph.nodes() if node.name in kept or not has_batch(node)}
+    stays = {node.name for node in graph.nodes()} - {node.name for node in computed(graph)} | set(kept)
     read = {value for node in graph.nodes() if node.name in kept for value in graph.operands(node)}
     for node in graph.nodes():
         for value in node.outputs if node.name not in stays else ():
             if value in read:
+                if not value.type.batched:  # a loss, which cannot be given
+                    return
                 made.add_input(value, Input(value.type.dtype), node.spans if isinstance(node.op, Input) else ())
     for node in graph.nodes():
         if node.name in stays:

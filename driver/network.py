@@ -68,12 +68,11 @@ class Network:
         """The same network with these tensors among its outputs."""
         graph = self.graph.copy()
         values = {value.name: value for node in graph.nodes() for value in node.outputs}
-        captured = {name: value for name, value in values.items() if value.type.batched}
         for name in names:
-            if name not in captured and name not in graph.outputs:
-                raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(captured)}")
+            if name not in values and name not in graph.outputs:
+                raise InputError(f"no tensor is called `{name}`", code="E0604", help=f"there are {', '.join(values)}")
             if name not in graph.outputs:
-                graph.outputs[name] = captured[name]
+                graph.outputs[name] = values[name]
         return Network(graph, self.path, self.warnings)
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 3
+VERSION = 4
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8), "i64": np.dtype(np.int64)}
 
@@ -28,31 +28,34 @@ def aligned(size: int) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output as users see it: `shape` is what comes after the batch. An output that depends on no input has
-    none: its numbers lie among the constants, `fixed` bytes from their beginning."""
+    """An input or output as users see it: `shape` is what comes after the batch. An output that is not `batched` has
+    none: it is made of all images, or depends on no input, and then lies among the constants, `fixed` bytes from their
+    beginning."""
 
     name: str
     dtype: Literal["f32", "u8", "i64"]
     shape: tuple[int, ...]
+    batched: bool = True
     fixed: int | None = None
 
     @property
-    def batched(self) -> bool:
-        return self.fixed is None
+    def bytes(self) -> int:
+        """Of one image, or of what there is one of."""
+        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
 
     @property
-    def bytes(self) -> int:
-        """Of one image."""
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+    def pitch(self) -> int:
+        """Bytes from one image to the next."""
+        return self.bytes if self.batched else 0
 
 
 @dataclass(frozen=True)
 class Word:
-    """`number` stands for itself, `images` for how many images of a tile there are; otherwise `value` is a byte offset
-    into the constants, the arena, where the next image of the tile lies `pitch` bytes further on, or the array that the
-    caller gives for input or output `port`."""
+    """`number` stands for itself, `image` for how many images came before this one, `images` for how many a tile has;
+    otherwise `value` is a byte offset into the constants, the arena, where the next image of the tile lies `pitch`
+    bytes further on, or the array that the caller gives for input or output `port`."""
 
-    kind: Literal["number", "images", "arena", "constant", "input", "output"]
+    kind: Literal["number", "image", "images", "arena", "constant", "input", "output"]
     value: int
     port: int = 0
     pitch: int = 0
@@ -90,6 +93,11 @@ class Manifest:
     scratch_bytes_per_thread: int
     segments: tuple[Segment, ...]
     steps: tuple[StepEntry, ...]
+
+    @property
+    def joins_images(self) -> bool:
+        """Whether an output is made of the whole batch, whose images then go through one arena in order."""
+        return any(not port.batched and port.fixed is None for port in self.outputs)
 
     def to_dict(self) -> dict[str, Any]:
         """The manifest as JSON has it."""

@@ -25,7 +25,8 @@ class Executable:
     """Code, constants and an arena. It runs on `threads` threads; calls from several of the caller's take turns.
 
     Threads share an image, each of them a part of every step. Of several images each thread takes as many as any other,
-    in an arena of its own, and the rest is shared. Fewer images than `grain` are not worth waking a thread for.
+    in an arena of its own, and the rest is shared; all are, where an output is made of all of them. Fewer images than
+    `grain` are not worth waking a thread for.
     """
 
     def __init__(self, artifact: Artifact, threads: int = 1, grain: int = 1):
@@ -33,11 +34,12 @@ class Executable:
         self._code = Code(artifact.code)
         self.threads = threads
         self._grain = grain
+        self._joins = artifact.manifest.joins_images
         self._scratch = aligned(threads * artifact.manifest.scratch_bytes_per_thread)
         self._lanes = [self._lane(0)]
         self._jobs = jobs(threads)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
-        self._made = [(port.shape, DTYPES[port.dtype], self._fixed(port)) for port in self.outputs]
+        self._made = [(port.shape, DTYPES[port.dtype], port.batched, self._fixed(port)) for port in self.outputs]
         self._lead = runner().lead
         self._lock = threading.Lock()
         _alive.add(self)
@@ -92,7 +94,7 @@ class Executable:
         if threads == 1:
             lane.run(self._lead, addresses, images)
             return
-        each = images // threads
+        each = 0 if self._joins else images // threads
         if each > 0:
             self._spread(each, addresses)
         if rest := images - each * threads:
@@ -142,10 +144,13 @@ class Executable:
         return [after - before for before, after in pairwise(ends)]
 
     def _results(self, images: int) -> list[Array]:
-        """Room for the outputs; those that depend on no input are there already."""
+        """Room for the outputs; those that depend on no input are there already, and a mean of nothing is NaN."""
         return [
-            np.empty((images, *shape), dtype) if fixed is None else fixed.copy() for shape, dtype, fixed in self._made
-        ]
+            fixed.copy() if fixed is not None
+            else np.empty((images, *shape), dtype) if batched
+            else np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
+            for shape, dtype, batched, fixed in self._made
+        ]  # fmt: skip
 
     def _fixed(self, port: Port) -> Array | None:
         if port.fixed is None:

@@ -23,7 +23,7 @@ class Lane:
         self._arena = aligned(manifest.arena_bytes)
         self._tile = manifest.batch_tile
         self._arrays = (ctypes.c_int64 * (len(manifest.inputs) + len(manifest.outputs)))()
-        self._pitches = [port.bytes for port in (*manifest.inputs, *manifest.outputs)]
+        self._pitches = [port.pitch for port in (*manifest.inputs, *manifest.outputs)]
         steps, bindings = self._steps(code)
         segments = self._segments()
         self._kept = steps, segments, bindings
@@ -72,7 +72,9 @@ class Lane:
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
                     base = ctypes.addressof(self._arrays) + 8 * index
-                    changing.append((place, base, tile * port.bytes, port.bytes, 0))
+                    changing.append((place, base, tile * port.pitch, port.pitch, 0))
+                elif word.kind == "image":
+                    changing.append((place, bases + 8 * at, tile, 1, 0))
                 elif word.kind == "images" or word.pitch:
                     self._bases[at] = word.value + self._base(word)
                     changing.append((place, bases + 8 * at, 0, word.pitch, word.kind == "images"))

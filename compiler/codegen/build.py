@@ -6,11 +6,11 @@ import numpy as np
 
 from ...runtime import abi
 from ..ir.graph import Value
-from ..ir.types import ints
+from ..ir.types import Type, ints
 from .barriers import barriers
 from .memory import Arena, plan_arena
 from .module import object_of
-from .program import Address, Constant, Images, Program, Word
+from .program import Address, Constant, ImageNumber, Images, Program, Word
 from .segments import Batching, batching
 
 
@@ -36,7 +36,7 @@ def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[
         cpu=program.schedule.target.cpu,
         batch_tile=batches.tile,
         segments=tuple(abi.Segment(s.count, s.each) for s in batches.segments),
-        inputs=tuple(_port(value.name, value) for value in graph.inputs),
+        inputs=tuple(_port(value.name, value.type) for value in graph.inputs),
         outputs=tuple(_output(name, value, program, constants) for name, value in graph.outputs.items()),
         arena_bytes=arena.bytes,
         arena_peak=arena.peak,
@@ -45,14 +45,14 @@ def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[
     )
 
 
-def _port(name: str, value: Value) -> abi.Port:
-    return abi.Port(name, value.type.dtype, value.type.known)
+def _port(name: str, type: Type, fixed: int | None = None) -> abi.Port:
+    shape = type.known if type.batched else ints(type.shape)
+    return abi.Port(name, type.dtype, shape, type.batched, fixed)
 
 
 def _output(name: str, value: Value, program: Program, constants: dict[str, int]) -> abi.Port:
-    if name not in program.fixed:
-        return _port(name, value)
-    return abi.Port(name, value.type.dtype, ints(value.type.shape), constants[program.fixed[name].name])
+    fixed = constants[program.fixed[name].name] if name in program.fixed else None
+    return _port(name, value.type, fixed)
 
 
 def _word(word: Word, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Word:
@@ -67,6 +67,8 @@ def _word(word: Word, batches: Batching, arena: Arena, constants: dict[str, int]
         return abi.Word("arena", arena.offsets[buffer.storage] + buffer.origin + word.offset, pitch=pitch)
     if isinstance(word, Images):
         return abi.Word("images", 0)
+    if isinstance(word, ImageNumber):
+        return abi.Word("image", 0)
     return abi.Word("number", word)
 
 

@@ -48,7 +48,7 @@ def plan_arena(program: Program, batches: Batching) -> Arena:
 
 def _lives(program: Program, batches: Batching) -> dict[Buffer, tuple[int, int]]:
     """For each storage: the first and last step that touches it. What has a place for each image lives through whole
-    segments, whose steps come again for the next image."""
+    segments, whose steps come again for the next image; what is lasting lives through all."""
     lives: dict[Buffer, tuple[int, int]] = {}
     for number, step in enumerate(program.steps):
         segment = batches.segment_of(number)
@@ -57,5 +57,7 @@ def _lives(program: Program, batches: Batching) -> dict[Buffer, tuple[int, int]]
                 storage = buffer.storage
                 kept = batches.images(storage) > 1
                 first, last = (segment.first, segment.first + segment.count - 1) if kept else (number, number)
+                if storage.lasting:
+                    first, last = 0, len(program.steps) - 1
                 lives[storage] = (lives.get(storage, (first, first))[0], last)
     return lives

@@ -38,7 +38,7 @@ class Buffer:
     """A tensor of one image in memory: `[block][row with rim][pixel with rim][lane]`.
 
     It lies in the arena, or inside `root` from block `first` on, or belongs to the caller (`port`: ("input", 0)), who
-    gives it planar and without a rim.
+    gives it planar and without a rim. What is `lasting` keeps its numbers from image to image.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Buffer:
     root: Buffer | None = None
     first: int = 0
     port: tuple[str, int] | None = None
+    lasting: bool = False
     dtype: DType = "f32"  # others only of the caller's arrays: in the arena every number is a float
 
     @property
@@ -114,7 +115,12 @@ class Images:
     """How many images a step that runs once for a tile has to do."""
 
 
-Word: TypeAlias = int | Address | Constant | Images
+@dataclass(frozen=True)
+class ImageNumber:
+    """How many images of the batch came before this one."""
+
+
+Word: TypeAlias = int | Address | Constant | Images | ImageNumber
 
 
 @dataclass(frozen=True)

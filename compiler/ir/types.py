@@ -206,7 +206,7 @@ class Type:
 
     @property
     def batch(self) -> Size:
-        return self.shape[0]
+        return self._size(0, "batch")
 
     @property
     def batched(self) -> bool:

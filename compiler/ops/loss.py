@@ -19,12 +19,17 @@ def _want_equal(op: Operator, a: Type, b: Type, shape: Type) -> None:
         raise Refusal("E0302", f"{op.name} cannot compare {a} and {b}", label=where)
 
 
+def _mean(x: Array) -> Array:
+    """Of all numbers; NaN of none, without a warning."""
+    return np.divide(x.sum(), x.dtype.type(x.size))
+
+
 @operator
 class CrossEntropy(Operator):
     """How little probability scores give to the right classes: out = mean of -log(softmax(scores)[label]).
 
     Scores [N, C, ...], labels [N, ...] of i64 from 0 to C - 1, classes on axis 1; the mean is over all labels. It
-    wants the scores before softmax, which it takes itself.
+    wants the scores before softmax, which it takes itself. A label that is no class makes the loss NaN.
     """
 
     inputs = 2
@@ -41,7 +46,9 @@ class CrossEntropy(Operator):
     def reference(self, *arrays: Array, **params: Array) -> Array:
         scores, labels = arrays
         logs = LogSoftmax().reference(scores)
-        return -np.take_along_axis(logs, labels[:, None], axis=1).mean(keepdims=False)
+        known = (labels >= 0) & (labels < scores.shape[1])
+        right = np.take_along_axis(logs, np.where(known, labels, 0)[:, None], axis=1)[:, 0]
+        return -_mean(np.where(known, right, np.nan))
 
 
 @operator
@@ -58,4 +65,4 @@ class Mse(Operator):
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         a, b = arrays
-        return np.square(a - b).mean()
+        return _mean(np.square(a - b))

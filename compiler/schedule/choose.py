@@ -26,6 +26,7 @@ from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
 from .tiles import rim_of_tiles, takes_tiles, tiles
 
+LOSSES = ("mse", "cross_entropy")
 _PLAIN = {
     "maxpool": "pool", "avgpool": "pool", "adaptive_avgpool": "pool",
     "global_avgpool": "pool", "global_maxpool": "pool",
@@ -34,6 +35,7 @@ _PLAIN = {
     "instancenorm": "normalize", "groupnorm": "normalize", "layernorm": "normalize",
     "sum": "reduce", "mean": "reduce", "argmax": "reduce", "resize": "resize", "upsample": "resize",
     "transpose": "move", "pad": "move", "crop": "move", "pixel_shuffle": "move", "channel_shuffle": "move",
+    **{name: name for name in LOSSES},
 }  # fmt: skip
 _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
@@ -47,13 +49,12 @@ MANY_TILES = 500
 
 
 def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
-    """Decide everything that is decided before addresses. Raises `TargetError` for operators without native code.
+    """Decide everything that is decided before addresses. Raises `TargetError` for what has no native code.
 
     `exact` leaves out what trades accuracy for speed; `given` decides for the nodes that it names.
     """
     regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
-    for region in regions:
-        _require_supported(region)
+    _require_supported(graph, regions)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     require_known(given, [region.node.name for region in regions])
     windowed = {region.node.name: _windowed(region, target, exact) for region in regions}
@@ -167,13 +168,27 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     return choice
 
 
-def _require_supported(region: Region) -> None:
-    """All but losses, which are one number for the whole batch, has native code."""
-    node = region.node
-    if region.anchor is not None and region.anchor.op.name not in ANCHORS:
-        where = f" ({node.spans[0]})" if node.spans else ""
-        message = f"no native code yet for `{region.anchor.op.name}`, at `{node.name}`{where}"
-        raise TargetError(message, code="E0504", help="`cnnc.interpret`, or `--interpret`, runs it in NumPy")
+def _require_supported(graph: Graph, regions: list[Region]) -> None:
+    """All has native code but tensors that are made of a loss: it is known after the last image, when all have gone."""
+    joined: set[str] = set()  # made of losses
+    for region in regions:
+        node = region.node
+        if region.anchor and region.anchor.op.name in LOSSES:
+            joined.add(node.output.name)
+        elif read := {v.name for v in graph.operands(node)} & joined:
+            joined.update(value.name for value in node.outputs)
+            if any(value.type.rank for value in node.outputs):
+                raise _unsupported(region, read)
+
+
+def _unsupported(region: Region, joined: set[str]) -> TargetError:
+    """Its elementwise operator that makes a tensor of a loss."""
+    outer = {inside for inside, outside in region.outer.items() if outside.name in joined}
+    node = next(node for node, operands in region.tail if any(value.name in outer for value in operands))
+    where = f" ({node.spans[0]})" if node.spans else ""
+    message = f"no native code yet for `{node.op.name}` that makes a tensor of a loss, at `{node.name}`{where}"
+    help = "a loss is known after the last image; `cnnc.interpret`, or `--interpret`, runs it in NumPy"
+    return TargetError(message, code="E0504", help=help)
 
 
 def _places(graph: Graph, regions: list[Region], lanes: int) -> dict[str, Place]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..ir.operator import Array
 
 U = 2.0**-24
+DOUBLE = 2.0**-53  # of double precision
 UNDERFLOW = 2.0**-120  # errors below this are float32's floor, not a kernel's: 2**-126 times a factor or two
 LEAST = 2.0**-149  # above 0 in float32
 LARGEST = float(np.finfo(np.float32).max)

@@ -12,7 +12,8 @@ import numpy as np
 from ..ir.operator import Array
 from ..ir.types import Type
 from ..ops.pool import part
-from .case import Case, U
+from ..ops.softmax import LogSoftmax
+from .case import DOUBLE, LARGEST, Case, U
 
 Results: TypeAlias = tuple[Array, ...]
 Bounds: TypeAlias = "Iterator[tuple[Array, Array]]"  # for each result: what operands' errors move, what is added
@@ -252,12 +253,33 @@ def _norm(case: Case, results: Results) -> Bounds:
 
 
 def _argmax(case: Case, results: Results) -> Bounds:
-    """Exact, unless errors let another number be the maximum: then any place may come out."""
+    """Exact, unless errors let another number be the maximum: then any place may come out. Numbers past float32 are all
+    alike."""
     (x,), (error,), axis = case.exact, case.errors, case.op.axis
-    rivals = (x + error >= (x - error).max(axis, keepdims=True)).sum(axis)
-    open_ = (rivals > 1) & (error.max(axis) > 0)
+    least = np.minimum((x - error).max(axis, keepdims=True), LARGEST)
+    rivals = (x + error >= least).sum(axis)
+    open_ = (rivals > 1) & ((error.max(axis) > 0) | (x.max(axis) > LARGEST))
     yield np.where(open_, np.inf, 0.0), np.zeros(results[0].shape)
 
 
+def _mse(case: Case, results: Results) -> Bounds:
+    """Differences, squares and their sum are in double precision, as the mean is until it is rounded to u."""
+    (a, b), error = case.exact, sum(case.errors)
+    moved = ((2 * np.abs(a - b) + error) * error).mean()
+    yield moved, (1 + (a.size + 4) * DOUBLE / U) * U * results[0]
+
+
+def _cross_entropy(case: Case, results: Results) -> Bounds:
+    """The mean of log_softmax's errors at the labels, summed in double precision, and one rounding."""
+    scores, labels = case.operands
+    case = replace(case, op=LogSoftmax(), operands=[scores])
+    ((moved, own),) = _softmax(case, case.apply(scores.exact))
+    places = np.clip(labels.exact, 0, scores.exact.shape[1] - 1)[:, None]
+    moved, own = (np.take_along_axis(bound, places, 1).mean() for bound in (moved, own))
+    open_ = np.inf if labels.bound.any() else 0.0  # another class may be the right one
+    yield moved + open_, own + (1 + labels.exact.size * DOUBLE / U) * U * np.abs(results[0])
+
+
 RULES |= {"softmax": _softmax, "log_softmax": _softmax, "lrn": _lrn, "argmax": _argmax}
+RULES |= {"mse": _mse, "cross_entropy": _cross_entropy}
 RULES |= dict.fromkeys(("instancenorm", "groupnorm", "layernorm"), _norm)

@@ -40,7 +40,7 @@ class _Nowhere:
 
 
 class _Arrays:
-    """Gathers the outputs of all files along the batch."""
+    """Gathers the outputs of all files along the batch; of single numbers, losses, one a file."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -54,7 +54,7 @@ class _Arrays:
         self.parts.append(outputs)
 
     def close(self) -> None:
-        joined = {name: np.concatenate([part[name] for part in self.parts]) for name in self.parts[0]}
+        joined = {name: np.concatenate([np.atleast_1d(part[name]) for part in self.parts]) for name in self.parts[0]}
         with replacing(self.path) as file:
             np.savez_compressed(file, **joined)  # type: ignore[arg-type]
 

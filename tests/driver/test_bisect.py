@@ -63,6 +63,13 @@ def test_a_right_network_has_nobody_to_blame(cnnc: Command, model: Write):
     assert result.stdout.splitlines()[-1] == "3 layers agree, each by itself"
 
 
+def test_losses_are_layers(cnnc: Command, model: Write):
+    text = "input x: f32[N, 3, 4, 4]  h = x -> conv(3, 1)  output y = h  output loss = 0.5 * ((x, h) -> mse)"
+    result = cnnc("verify", model(f"model M {{ {text} }}"), "--random-weights", 1, "--batch", 3)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "3 layers agree, each by itself"
+
+
 def test_a_pass(cnnc: Command, model: Write, monkeypatch: pytest.MonkeyPatch):
     faults.shift_folded_biases(monkeypatch)
     told = sentence(cnnc, model(MODEL))

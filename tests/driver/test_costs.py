@@ -48,7 +48,7 @@ def test_the_memory_of_native_code_is_known_before_there_is_any(cnnc: Command, d
 
 
 def test_what_has_no_native_code_has_a_summary(cnnc: Command, tmp_path: Path):
-    (tmp_path / "m.cnn").write_text("model M { input x: f32[N, 4]  output loss = (x, x -> relu) -> mse }")
+    (tmp_path / "m.cnn").write_text("model M { input x: f32[N, 4]  output y = x * ((x, x -> relu) -> mse) }")
     assert json.loads(cnnc("summary", tmp_path / "m.cnn", "--format", "json").stdout)["native"] is None
 
 

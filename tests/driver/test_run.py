@@ -86,6 +86,18 @@ def test_two_inputs_come_from_one_npz(cnnc: Command, model: Callable[[str], Path
     assert "give an .npz file" in refused.stderr
 
 
+def test_a_loss_is_one_number_a_file(cnnc: Command, model: Callable[[str], Path], tmp_path: Path):
+    path = model("model M { input a: f32[N, 2]  input b: f32[N, 2]  c = a - b  output loss = (a, b) -> mse  output c }")
+    for name, rows in (("one", 2), ("two", 20)):
+        np.savez(tmp_path / f"{name}.npz", a=np.full((rows, 2), rows, np.float32), b=np.zeros((rows, 2), np.float32))
+    result = cnnc("run", path, tmp_path / "one.npz", tmp_path / "two.npz", "-o", tmp_path / "out.npz")
+    assert result.exit_code == 0, result.stderr
+    made = np.load(tmp_path / "out.npz")
+    assert made["loss"].tolist() == [4, 400]
+    assert made["c"].shape == (22, 2)
+    assert result.stdout.split().count("400") == 20
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

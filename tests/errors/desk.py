@@ -38,7 +38,8 @@ model Siamese(d=4) {
 model Bright {
   input image: u8[N, 1, 28, 28]
   x = image -> scale(1/255)
-  output detail = (x, x -> avgpool(3, stride=1, pad=1)) -> mse
+  detail = (x, x -> avgpool(3, stride=1, pad=1)) -> mse
+  output even = x / detail
 }
 """,
     "tint.cnn": """\

@@ -13,6 +13,7 @@ IMAGES = "tests/native/test_images.py"
 JOINS = "tests/native/test_joins.py"
 ELEMENTWISE = "tests/native/test_elementwise.py"
 ENDS = "tests/native/test_ends.py"
+LOSSES = "tests/native/test_losses.py"
 RARITIES = "tests/native/test_rarities.py"
 RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
@@ -100,6 +101,11 @@ KERNELS = _of(
      "pixels of blocked tensors are lanes", ENDS),
     ("image.py", "e.load_float(where, 4 * table)", "e.load_float(where, 0)", "every table is the first", IMAGES),
     ("image.py", "e.min_int(e.sub_int(a[\"columns\"], x), e.lanes)", "e.lanes", "rows are read past their end", IMAGES),
+    ("loss.py", "e.choose(e.compare(\"eq\", a[\"image\"], 0), \"double\", \"0.0\", before)", "before",
+     "a batch goes on with the sum of the last one", LOSSES),
+    ("loss.py", "e.mul_int(e.add_int(a[\"image\"], 1), a[\"count\"])", "e.mul_int(1, a[\"count\"])",
+     "a mean is as large as all images together", LOSSES),
+    ("loss.py", "e.compare(\"ult\", label", "e.compare(\"slt\", label", "labels below 0 are classes", LOSSES),
     ("lrn.py", "(self.size - 1) // 2 + 1)", "self.size // 2 + 1)", "an even window has a channel too many", SCORES),
     ("lrn.py", "e.choose(missing, e.vector, \"zeroinitializer\", square)", "square",
      "blocks past the ends are the block itself", SCORES),
@@ -164,6 +170,8 @@ LOWERINGS = _of(
     ("epilogue.py", "[bias, *tables]", "[*tables, bias]", "the bias is not the first table", CONVOLUTIONS),
     ("epilogue.py", "\"channel\", Address(buffer), buffer.plane_bytes, 0, buffer,",
      "\"channel\", Address(buffer), 0, 0, buffer,", "every block has the first one's numbers", CONVOLUTIONS),
+    ("loss.py", "lasting=True", "lasting=False", "others write over a sum between two images", LOSSES),
+    ("loss.py", "ImageNumber() if batched else 0", "ImageNumber()", "a loss of losses is their mean so far", LOSSES),
     ("move.py", "rows % op.n * op.n * part", "rows % op.n * part", "rows of a pixel's parts are columns", PLACES),
     ("move.py", "2 * (size - 1) - index", "2 * size - 1 - index", "a reflection repeats the edge", PLACES),
     ("move.py", "first += sizes[axis]", "first += 0", "all parts are joined at the beginning", PLACES),
@@ -235,7 +243,7 @@ SCHEDULE = _of(
 
 RUNTIME = _of(
     "runtime",
-    ("lane.py", "tile * port.bytes, port.bytes, 0", "port.bytes, port.bytes, 0",
+    ("lane.py", "tile * port.pitch, port.pitch, 0", "port.pitch, port.pitch, 0",
      "tiles of the caller's images overlap", BATCHES),
     ("lane.py", "-(-images // self._tile)", "images // self._tile", "the last tile is left out", BATCHES),
     ("lane.py", "(self._manifest.batch_tile if segment.each else 1)", "1",
@@ -247,8 +255,11 @@ RUNTIME = _of(
      "all threads take the same images", THREADS),
     ("executable.py", "images - each * threads", "images % (2 * threads)",
      "images are done twice, or not at all", THREADS),
+    ("lane.py", "bases + 8 * at, tile, 1, 0", "bases + 8 * at, 0, 1, 0", "every tile begins a batch", LOSSES),
+    ("executable.py", "0 if self._joins else images // threads", "images // threads",
+     "each thread has a loss of its own", LOSSES),
     ("lane.py", "if first:", "if False:", "every lane begins at the first image", THREADS),
-    ("executable.py", "else fixed.copy()", "else fixed", "who changes a result changes the next one", RARITIES),
+    ("executable.py", "fixed.copy() if", "fixed if", "who changes a result changes the next one", RARITIES),
     ("runner.ll", "mul i64 %image, %image.pitch", "mul i64 0, %image.pitch", "images of a tile are one", BATCHES),
     ("runner.ll", "mul i64 %tile, %tile.pitch", "mul i64 0, %tile.pitch", "every tile is the first", BATCHES),
     ("runner.ll", "mul i64 %many, %counts", "mul i64 %size, %counts", "dense layers take images that are not there",

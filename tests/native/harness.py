@@ -13,7 +13,7 @@ from guarded import NONE, READ, WRITE, Window
 from skewed import run_skewed
 
 from cnnc.compiler.codegen.packed import Packed
-from cnnc.compiler.codegen.program import Address, Buffer, Constant, Images, Program, Step
+from cnnc.compiler.codegen.program import Address, Buffer, Constant, ImageNumber, Images, Program, Step
 from cnnc.compiler.codegen.program import Word as Operand
 from cnnc.compiler.codegen.segments import Segment, batching
 from cnnc.compiler.ir.graph import Graph
@@ -102,15 +102,17 @@ def run_guarded(
     program, code = native.program, Code(native.artifact.code)
     batches = batching(program)
     images = len(next(iter(inputs.values())))
-    ports = [Window.holding(inputs[port.name], at_end) for port in native.artifact.manifest.inputs]
-    given = {("input", i): window for i, window in enumerate(ports)}
-    for i, port in enumerate(native.artifact.manifest.outputs):
-        given["output", i] = Window(images * port.bytes, at_end)
+    manifest = native.artifact.manifest
+    given = {("input", i): Window.holding(inputs[port.name], at_end) for i, port in enumerate(manifest.inputs)}
+    for i, port in enumerate(manifest.outputs):
+        given["output", i] = Window(images * port.bytes if port.batched else port.bytes, at_end)
+    pitches = {("input", i): port.pitch for i, port in enumerate(manifest.inputs)}
+    pitches |= {("output", i): port.pitch for i, port in enumerate(manifest.outputs)}
     constants = {name: Window.holding(data, at_end) for name, data in native.constants.items()}
     touched = {b.storage for step in program.steps for b in (*step.reads, *step.writes) if b.port is None}
     pitch = {storage: storage.image_bytes if storage in batches.kept else 0 for storage in touched}
     arena = {s: Window((batches.images(s) - 1) * pitch[s] + s.bytes, at_end) for s in touched}
-    scratch = Window(native.artifact.manifest.scratch_bytes_per_thread, at_end)
+    scratch = Window(manifest.scratch_bytes_per_thread, at_end)
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
 
     def resolve(word: Operand, first: int, image: int) -> int:
@@ -119,11 +121,13 @@ def run_guarded(
             return constants[word.name].address
         if isinstance(word, Images):
             return min(batches.tile, images - first)
+        if isinstance(word, ImageNumber):
+            return first + image
         if isinstance(word, Address):
             buffer = word.buffer
             if buffer.port is None:
                 return arena[buffer.storage].address + image * pitch[buffer.storage] + buffer.origin + word.offset
-            return given[buffer.port].address + (first + image) * buffer.bytes + word.offset
+            return given[buffer.port].address + (first + image) * pitches[buffer.port] + word.offset
         return word
 
     def run_steps(segment: Segment, first: int, image: int) -> None:
@@ -138,15 +142,15 @@ def run_guarded(
                     kernel(words.ctypes.data, part, parts, scratch.address)
 
     for first in range(0, images, batches.tile):
-        blank(arena)
+        blank({buffer: window for buffer, window in arena.items() if not (buffer.lasting and first)})
         for segment in batches.segments:
             for image in range(min(batches.tile, images - first) if segment.each else 1):
                 run_steps(segment, first, image)
     return {
-        port.name: given["output", i].array(DTYPES[port.dtype], (images, *port.shape)).copy()
-        if port.batched
+        port.name: given["output", i].array(DTYPES[port.dtype], (*[images] * port.batched, *port.shape)).copy()
+        if port.fixed is None
         else native.constants[program.fixed[port.name].name].copy()
-        for i, port in enumerate(native.artifact.manifest.outputs)
+        for i, port in enumerate(manifest.outputs)
     }
 
 

@@ -17,6 +17,8 @@ def run_skewed(artifact: Artifact, inputs: Mapping[str, Array], parts: int) -> d
     images, tile = len(next(iter(inputs.values()))), manifest.batch_tile
     given = [np.ascontiguousarray(inputs[port.name]) for port in manifest.inputs]
     made = [_room(artifact, port, images) for port in manifest.outputs]
+    arrays = {"input": given, "output": made}
+    pitches = {"input": [p.pitch for p in manifest.inputs], "output": [p.pitch for p in manifest.outputs]}
     arena, scratch = aligned(manifest.arena_bytes), aligned(manifest.scratch_bytes_per_thread)
     arena.fill(0xFF)  # NaN
     prototype = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)
@@ -27,12 +29,14 @@ def run_skewed(artifact: Artifact, inputs: Mapping[str, Array], parts: int) -> d
                 return arena.ctypes.data + word.value + image * word.pitch
             case "constant":
                 return artifact.constants.ctypes.data + word.value
+            case "image":
+                return first + image
             case "images":
                 return min(tile, images - first)
             case "number":
                 return word.value
-        array = (given if word.kind == "input" else made)[word.port]
-        return array[first + image :].ctypes.data + word.value
+        array, pitch = arrays[word.kind][word.port], pitches[word.kind][word.port]
+        return array.ctypes.data + (first + image) * pitch + word.value
 
     def run_steps(steps: Sequence[StepEntry], first: int, image: int) -> None:
         words = [np.array([resolve(word, first, image) for word in step.words], np.int64) for step in steps]
@@ -60,5 +64,5 @@ def _room(artifact: Artifact, port: Port, images: int) -> Array:
     """What an output becomes, or is already where it depends on no input."""
     dtype = DTYPES[port.dtype]
     if port.fixed is None:
-        return np.empty((images, *port.shape), dtype)
+        return np.empty((*[images] * port.batched, *port.shape), dtype)
     return artifact.constants[port.fixed : port.fixed + port.bytes].view(dtype).reshape(port.shape)

@@ -12,13 +12,14 @@ import test_convolutions
 import test_elementwise
 import test_images
 import test_joins
+import test_losses
 import test_machine_code
 import test_pools
 import test_rarities
 import test_scores
 import test_winograd
 from builder import Net, image, stage, with_random_weights
-from harness import Native, assert_right, compile_native, images_for, truth
+from harness import Native, assert_right, compile_native, truth
 
 import cnnc
 from cnnc.compiler.codegen.emit import Emitter
@@ -95,7 +96,7 @@ def network(lanes: int) -> Graph:
     "family",
     [
         network, test_convolutions.plain, test_convolutions.grouped, test_convolutions.depthwise,
-        test_elementwise.unary, test_images.images, test_joins.rows, test_pools.pools,
+        test_elementwise.unary, test_images.images, test_joins.rows, test_losses.shapes, test_pools.pools,
         test_scores.dense, test_scores.softmax, test_scores.lrn, test_winograd.layers,
         test_machine_code.every_operator, test_rarities.boxes,
     ],
@@ -103,7 +104,7 @@ def network(lanes: int) -> Graph:
 )  # fmt: skip
 def test_kernels_stay_within_the_bound(family: Callable[[int], Graph], tmp_path: Path):
     native = compile_native(with_random_weights(family(LEVEL.lanes)), "aarch64")
-    inputs = images_for(native.graph, batch=2)
+    inputs = test_losses.feeds_for(native.graph, batch=2)
     assert_right(run_emulated(native, inputs, tmp_path), truth(native, inputs))
 
 
@@ -119,16 +120,19 @@ def run_emulated(native: Native, inputs: Mapping[str, Array], folder: Path) -> d
     def word(word: Word, index: int) -> str:
         if word.kind == "number":
             return f"{word.value}L"
+        if word.kind == "image":
+            return f"{index}L"
         if word.kind == "images":
-            return str(images)
+            return str(min(images, manifest.batch_tile))
         if word.kind in ("input", "output"):
             ports = manifest.inputs if word.kind == "input" else manifest.outputs
-            return f"(long)({word.kind}{word.port} + {word.value + index * ports[word.port].bytes})"
+            return f"(long)({word.kind}{word.port} + {word.value + index * ports[word.port].pitch})"
         return f"(long)({word.kind} + {word.value + index * word.pitch})"
 
     blobs = ["constant", *(f"input{i}" for i in range(len(manifest.inputs)))]
     places = {"arena": manifest.arena_bytes, "scratch": manifest.scratch_bytes_per_thread}
-    places |= {f"output{i}": images * port.bytes for i, port in enumerate(manifest.outputs)}
+    sizes = [images * port.bytes if port.batched else port.bytes for port in manifest.outputs]
+    places |= {f"output{i}": size for i, size in enumerate(sizes)}
     calls, steps = [], iter(manifest.steps)
     for segment in manifest.segments:
         ours = [next(steps) for _ in range(segment.steps)]
@@ -156,9 +160,9 @@ def run_emulated(native: Native, inputs: Mapping[str, Array], folder: Path) -> d
     subprocess.run(built, check=True)
     told = subprocess.run([QEMU, folder / "program"], check=True, stdout=subprocess.PIPE, timeout=120).stdout
     results, at = {}, 0
-    for port in manifest.outputs:
-        data = np.frombuffer(told, DTYPES[port.dtype], images * port.bytes // np.dtype(DTYPES[port.dtype]).itemsize, at)
-        results[port.name] = data.reshape(images, *port.shape)
-        at += images * port.bytes
+    for port, size in zip(manifest.outputs, sizes, strict=True):
+        data = np.frombuffer(told, DTYPES[port.dtype], size // np.dtype(DTYPES[port.dtype]).itemsize, at)
+        results[port.name] = data.reshape((*[images] * port.batched, *port.shape))
+        at += size
     assert at == len(told)
     return results

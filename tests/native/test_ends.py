@@ -9,7 +9,6 @@ from child import in_child
 from harness import EVERY_PASS, compile_native, every_cpu, hold, images_for, run
 
 from cnnc.compiler.ir.graph import Graph
-from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 
 
@@ -61,13 +60,3 @@ def test_two_executables_of_one_network_do_not_meet():
     after, alone = in_child(work)
     for name, array in alone.items():
         assert array.tobytes() == after[name].tobytes(), name
-
-
-@pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
-def test_what_has_no_native_code_is_refused_in_words(disabled: frozenset[str]):
-    """A loss is one number for the whole batch."""
-    net = Net()
-    x = net.input("x")
-    net.output(net.apply(stage("mse"), x, x).output)
-    with pytest.raises(TargetError, match="no native code yet for `mse`"):
-        compile_native(net.graph, disabled=disabled)

@@ -20,7 +20,7 @@ from special import INF, LEAST, NAN, TINY, Meaning, assert_same, exact
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array, Operator
 from cnnc.compiler.ir.types import ints
-from cnnc.compiler.schedule.choose import ANCHORS
+from cnnc.compiler.schedule.choose import ANCHORS, LOSSES
 from cnnc.compiler.schedule.target import target
 
 
@@ -165,4 +165,4 @@ def weights_of(native: Native) -> dict[str, torch.Tensor]:
 
 def test_every_operator_with_a_kernel_is_tried():
     tried = {op.name for stages, _ in LAYERS.values() for op in stages}
-    assert tried | {"concat", "split", "resize"} >= ANCHORS  # see test_ieee_reach.py
+    assert tried | {"concat", "split", "resize", *LOSSES} >= ANCHORS  # see test_ieee_reach.py, test_losses.py

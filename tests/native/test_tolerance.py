@@ -9,6 +9,7 @@ from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY
+from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.schedule.choose import ANCHORS
 from cnnc.compiler.tolerance import ALGORITHMS, RULES, Expected, U, expected, expected_of, received
 
@@ -117,6 +118,25 @@ def test_one_node_on_what_its_kernel_received():
     (wanted,) = expected_of(graph.nodes("relu")[0], [received(values[y.name])], graph.params)
     np.testing.assert_array_equal(wanted.exact, np.maximum(values[y.name], 0))
     assert not wanted.bound.any()
+
+
+@pytest.mark.parametrize("name", ["mse", "cross_entropy"])
+def test_a_loss_of_one_number_less_or_another_mean_is_caught(name: str):
+    net, shape = Net(), Type("i64", (Dim.letter(BATCH), 9, 8))
+    x = net.input("x", image(5, 9, 8))
+    other = net.input("y", image(5, 9, 8) if name == "mse" else shape)
+    graph = net.output(net.apply(stage(name), x, other).output)
+    feeds = images_for(graph, 3)
+    feeds["y"] = feeds["y"] if name == "mse" else feeds["y"] % 5
+    (wanted,) = expected(graph, feeds).values()
+    (single,) = interpret(graph, feeds, np.float64).values()
+    assert not wanted.misses(single.astype(np.float32))
+    count = feeds["y"].size
+    assert wanted.misses(single * (count - 1) / count)
+    one = {key: array[:2] for key, array in feeds.items()}
+    assert wanted.misses(interpret(graph, one, np.float64)[name + "_1"])
+    feeds["y"].flat[7] = 4 - feeds["y"].flat[7]
+    assert wanted.misses(interpret(graph, feeds, np.float64)[name + "_1"])
 
 
 def test_infinities_and_nan_must_be_met():

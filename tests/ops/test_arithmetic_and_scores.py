@@ -85,6 +85,18 @@ def test_cross_entropy_of_pixels(apply, rng):
     assert apply("cross_entropy", scores, labels) == pytest.approx(apply("cross_entropy", flat, labels.reshape(-1)))
 
 
+@pytest.mark.parametrize("label", [-1, -3, 3, 2**40])
+def test_a_label_that_is_no_class_makes_cross_entropy_nan(apply, rng, label):
+    assert math.isnan(apply("cross_entropy", rng.normal(size=(4, 3)), np.array([0, 2, label, 2])))
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_mean_of_nothing_is_nan(apply):
+    with np.errstate(all="ignore"):
+        assert math.isnan(apply("mse", np.zeros((0, 3)), np.zeros((0, 3))))
+        assert math.isnan(apply("cross_entropy", np.zeros((0, 3)), np.zeros(0, np.int64)))
+
+
 def test_mse_is_the_mean_square(apply):
     assert apply("mse", np.array([[1.0, 2.0]]), np.array([[0.0, 5.0]])) == 5.0
 

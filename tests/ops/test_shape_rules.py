@@ -153,6 +153,8 @@ REFUSALS = [
     ("cross_entropy", {}, ["f32[N, 3]", "f32[N]"], "E0304", "cross_entropy wants i64 labels, got f32[N]", ""),
     ("cross_entropy", {}, ["f32[N, 3, 4, 4]", "i64[N]"], "E0302", "cannot compare f32[N, 3, 4, 4] and i64[N]", ""),
     ("mse", {}, ["f32[N, 3]", "f32[N, 4]"], "E0302", "mse cannot compare f32[N, 3] and f32[N, 4]", ""),
+    ("flatten", {}, ["f32[]"], "E0307", "f32[] has no batch", ""),
+    ("reshape", {"dims": [1]}, ["f32[]"], "E0307", "f32[] has no batch", ""),
 ]  # fmt: skip
 
 

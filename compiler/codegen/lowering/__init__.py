@@ -7,6 +7,7 @@ from ..program import Lowering
 from .conv import lower_depthwise, lower_direct, lower_gather
 from .dense import lower_dense
 from .elementwise import lower_image, lower_map
+from .loss import lower_cross_entropy, lower_mse
 from .move import lower_cut, lower_join, lower_move
 from .norm import lower_lrn, lower_normalize, lower_softmax
 from .pool import lower_pool
@@ -40,4 +41,6 @@ LOWERINGS: dict[str, Lowering] = {
     "reshape": lower_reshape,
     "concat": lower_concat,
     "slice": lower_slice,
+    "mse": lower_mse,
+    "cross_entropy": lower_cross_entropy,
 }
