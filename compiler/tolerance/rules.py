@@ -176,7 +176,16 @@ def _elementwise(case: Case, results: Results) -> Bounds:
     yield case.probed(y), units * U * np.broadcast_to(magnitude(case, y), y.shape)
 
 
-RULES |= dict.fromkeys(ELEMENTWISE, _elementwise)
+def _div(case: Case, results: Results) -> Bounds:
+    """Where errors reach as far as a divisor of 0, anything may come out."""
+    ((moved, own),) = _elementwise(case, results)
+    if case.op.right is None:
+        divisor = case.operands[-1]
+        moved = np.where((np.abs(divisor.exact) <= divisor.bound) & (divisor.bound > 0), np.inf, moved)
+    yield moved, own
+
+
+RULES |= dict.fromkeys(ELEMENTWISE, _elementwise) | {"div": _div}
 
 
 # Scores and norms

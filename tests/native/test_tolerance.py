@@ -8,7 +8,7 @@ from harness import images_for
 from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph
-from cnnc.compiler.ir.operator import REGISTRY
+from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.schedule.choose import ANCHORS
 from cnnc.compiler.tolerance import ALGORITHMS, RULES, Expected, U, expected, expected_of, received
@@ -160,3 +160,22 @@ def test_what_float32_cannot_hold_may_be_nothing():
     assert 0 < wanted.exact[0, 1] < 1e-318
     assert not wanted.misses(np.array([[1, 0, np.exp(-60)]], np.float32)).any()
     assert wanted.misses(np.array([[1, 1e-30, 0]], np.float32)).tolist() == [[False, True, True]]
+
+
+def test_a_divisor_that_may_be_nothing():
+    """gelu far below zero is nothing in float32, and not quite in float64."""
+    net = Net()
+    y = net.chain(net.input("x", features(2)), stage("gelu"))
+    graph = net.output(net.apply(bind(REGISTRY["div"], {"left": -2.0}), y).output)
+    (wanted,) = expected(graph, {"x": np.array([[-6, 1]], np.float32)}).values()
+    assert not wanted.misses(np.array([[np.inf, -2 / 0.8413447]], np.float32)).any()
+    assert wanted.misses(np.array([[np.nan, np.inf]], np.float32)).tolist() == [[False, True]]
+
+
+def test_numbers_past_float32_are_alike_to_argmax():
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(4)), stage("exp"), stage("argmax")))
+    (wanted,) = expected(graph, {"x": np.array([[1, 100, 200, 0], [1, 80, 60, 0]], np.float32)}).values()
+    assert wanted.exact.tolist() == [2, 1]
+    assert not wanted.misses(np.array([1, 1])).any()
+    assert wanted.misses(np.array([1, 0])).tolist() == [False, True]
