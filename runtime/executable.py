@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
 import time
@@ -82,30 +81,30 @@ class Executable:
         images = len(fits[0])  # type: ignore[arg-type]
         results = self._results(images)
         with self._lock:
-            self._run(images, _addresses(*fits, *results))  # type: ignore[arg-type]
+            self._run(images, _pointers(*fits, *results))  # type: ignore[arg-type]
         return results
 
     def threads_for(self, images: int) -> int:
         """How many threads a call with so many images runs on."""
         return self.threads if images >= self._grain else 1
 
-    def _run(self, images: int, addresses: list[int]) -> None:
+    def _run(self, images: int, pointers: list[int]) -> None:
         lane, threads = self._lanes[0], self.threads_for(images)
         if threads == 1:
-            lane.run(self._lead, addresses, images)
+            lane.run(self._lead, pointers, images)
             return
         each = 0 if self._joins else images // threads
         if each > 0:
-            self._spread(each, addresses)
+            self._spread(each, pointers)
         if rest := images - each * threads:
-            lane.bind(addresses, each * threads)
+            lane.bind(pointers, each * threads)
             self._share(lane, 0, lane.end(rest), rest)
 
-    def _spread(self, images: int, addresses: list[int]) -> None:
+    def _spread(self, images: int, pointers: list[int]) -> None:
         """So many images for each thread, the first ones."""
         self._lanes += [self._lane(thread) for thread in range(len(self._lanes), self.threads)]
         for thread, lane in enumerate(self._lanes):
-            lane.bind(addresses, thread * images)
+            lane.bind(pointers, thread * images)
             start = thread * JOB_WORDS
             self._jobs[start : start + JOB_WORDS] = lane.table, 0, lane.end(images), images, self.threads, 0, JOB_BYTES
         team(self.threads).run(self._jobs)
@@ -133,7 +132,7 @@ class Executable:
         results, ends = self._results(1), [0.0]
         with self._lock:
             lane = self._lanes[0]
-            lane.bind(_addresses(*fits, *results))
+            lane.bind(_pointers(*fits, *results))
             ends[0] = time.perf_counter()
             for position in lane.starts:
                 if self.threads_for(1) == 1:
@@ -172,10 +171,10 @@ def _unlock() -> None:
 os.register_at_fork(after_in_child=_unlock)
 
 
-_word_at, _HEAD = ctypes.c_size_t.from_address, object.__basicsize__
+_HEAD = object.__basicsize__
 
 
-def _addresses(*arrays: Array) -> list[int]:
-    """Where arrays begin. The pointer is the first field behind an array object's head, which is part of NumPy's ABI
-    (`PyArrayObject_fields`), and ten times as soon read there as from `array.ctypes`."""
-    return [_word_at(id(array) + _HEAD).value for array in arrays]
+def _pointers(*arrays: Array) -> list[int]:
+    """Where it is written down where arrays begin: the first field behind an array object's head, which is part of
+    NumPy's ABI (`PyArrayObject_fields`). Native code reads it there, twenty times as soon as `array.ctypes` does."""
+    return [id(array) + _HEAD for array in arrays]

@@ -22,7 +22,10 @@ class Lane:
         self._constants = artifact.constants.ctypes.data
         self._arena = aligned(manifest.arena_bytes)
         self._tile = manifest.batch_tile
-        self._arrays = (ctypes.c_int64 * (len(manifest.inputs) + len(manifest.outputs)))()
+        ports = len(manifest.inputs) + len(manifest.outputs)
+        self._arrays = (ctypes.c_int64 * ports)()  # their addresses, and where each of these is to be read
+        self._pointers = (ctypes.c_int64 * ports)()
+        self._own = [ctypes.addressof(self._arrays) + 8 * index for index in range(ports)]
         self._pitches = [port.pitch for port in (*manifest.inputs, *manifest.outputs)]
         steps, bindings = self._steps(code)
         segments = self._segments()
@@ -35,49 +38,56 @@ class Lane:
         self._job = jobs(1)  # of this lane by one thread
         self._job[:] = self.table, 0, 0, 0, 1, 0, 0
         self._job_at = ctypes.addressof(self._job)
+        self._images: int | None = None  # that the job is for
 
     def end(self, images: int) -> int:
         """The position after the last step for so many images."""
         return -(-images // self._tile) * self._tile_length
 
-    def bind(self, addresses: Sequence[int], first: int = 0) -> None:
-        """Say where the inputs and outputs lie, whose image `first` is this lane's first one."""
+    def bind(self, pointers: Sequence[int], first: int = 0) -> None:
+        """Say where the addresses of inputs and outputs are, whose image `first` is this lane's first one."""
         if first:
-            addresses = [address + first * pitch for address, pitch in zip(addresses, self._pitches, strict=True)]
-        self._arrays[:] = addresses
+            addresses = (ctypes.c_int64.from_address(pointer).value for pointer in pointers)
+            self._arrays[:] = [at + first * pitch for at, pitch in zip(addresses, self._pitches, strict=True)]
+            pointers = self._own
+        self._pointers[:] = pointers
 
-    def run(self, lead: Callable[[int], int], addresses: Sequence[int], images: int) -> None:
-        """All images in this thread, for inputs and outputs that lie at these addresses."""
-        self._arrays[:] = addresses
-        self._job[1:4] = 0, self.end(images), images
+    def run(self, lead: Callable[[int], int], pointers: Sequence[int], images: int) -> None:
+        """All images in this thread, for inputs and outputs whose addresses are there."""
+        self._pointers[:] = pointers
+        if images != self._images:  # than last time
+            self._job[2:4] = self.end(images), images
+            self._images = images
+        self._job[1] = 0
         run_slices(lead, self._job_at)
 
     def step(self, lead: Callable[[int], int], position: int) -> None:
         """One step for the first image, in this thread."""
-        self._job[1:4] = position, position + 1, 1
+        self._job[1:4], self._images = (position, position + 1, 1), None
         run_slices(lead, self._job_at)
 
     def _steps(self, code: Code) -> tuple[Array, Array]:
         """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""
         steps, tile = self._manifest.steps, self._manifest.batch_tile
         self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
-        self._bases = np.zeros(len(self._words), np.int64)  # of words that change
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change, and where each of these is
+        self._notes = self._bases.ctypes.data + 8 * np.arange(len(self._bases))
         rows = np.zeros((len(steps), STEP_WORDS), np.int64)
         changing: list[tuple[int, int, int, int, int]] = []
-        words, bases, at = self._words.ctypes.data, self._bases.ctypes.data, 0
+        words, notes, at = self._words.ctypes.data, self._notes.ctypes.data, 0
         for number, step in enumerate(steps):
             rows[number] = code.address(step.kernel), words + 8 * at, step.barrier
             for word in step.words:
                 place = words + 8 * at
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
-                    base = ctypes.addressof(self._arrays) + 8 * index
-                    changing.append((place, base, tile * port.pitch, port.pitch, 0))
+                    note = ctypes.addressof(self._pointers) + 8 * index
+                    changing.append((place, note, tile * port.pitch, port.pitch, 0))
                 elif word.kind == "image":
-                    changing.append((place, bases + 8 * at, tile, 1, 0))
+                    changing.append((place, notes + 8 * at, tile, 1, 0))
                 elif word.kind == "images" or word.pitch:
                     self._bases[at] = word.value + self._base(word)
-                    changing.append((place, bases + 8 * at, 0, word.pitch, word.kind == "images"))
+                    changing.append((place, notes + 8 * at, 0, word.pitch, word.kind == "images"))
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1

@@ -12,7 +12,7 @@
 
 %step = type { ptr, ptr, i64 }         ; kernel, its arguments, whether a barrier follows
 %segment = type { i64, i64, i64 }      ; first step, how many, whether they run for each image
-%binding = type { ptr, ptr,            ; a word of arguments, where its base is,
+%binding = type { ptr, ptr,            ; a word of arguments, where it is written down where its base is,
                   i64, i64, i64 }      ; and what is added to it: bytes a tile, bytes an image, 1 for the images' number
 %table = type { ptr,                   ; 0 steps
                 ptr,                   ; 1 segments
@@ -187,7 +187,8 @@ bind:
   %binding = getelementptr %binding, ptr %bindings, i64 %b
   %word = load ptr, ptr %binding
   %base.at = getelementptr %binding, ptr %binding, i64 0, i32 1
-  %base.place = load ptr, ptr %base.at
+  %base.note = load ptr, ptr %base.at
+  %base.place = load ptr, ptr %base.note
   %base = load i64, ptr %base.place
   %tile.pitch.at = getelementptr %binding, ptr %binding, i64 0, i32 2
   %tile.pitch = load i64, ptr %tile.pitch.at
