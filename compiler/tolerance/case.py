@@ -26,8 +26,8 @@ class Algorithm(NamedTuple):
 
 # Winograd's transforms mix the inputs of a tile, which lie up to m + 1 apart, and the taps of a filter: a large number
 # leaves its rounding errors on all outputs of its tile. Random layers of 1 to 512 channels, their numbers normal,
-# positive, around 10, or spread over orders of magnitude, need factors of 0.50 and 1.34.
-ALGORITHMS = {"winograd2": Algorithm(1.0, 3), "winograd4": Algorithm(2.0, 5)}
+# positive, around 10, or spread over orders of magnitude, need factors of 0.50, 1.34 and 3.98.
+ALGORITHMS = {"winograd2": Algorithm(1.0, 3), "winograd4": Algorithm(2.0, 5), "winograd6": Algorithm(6.0, 7)}
 PLAIN_SUM = Algorithm(1.0)
 
 

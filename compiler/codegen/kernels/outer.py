@@ -27,7 +27,7 @@ def outer_product(
     itself, from an address that is a stranger too: one load for two widths would need a register for each pixel.
     """
     size, vectors = e.target.vector_bytes, len(columns)
-    if (len(sums) + 2) * vectors >= e.target.registers:
+    if len(sums) * vectors + 2 * max(vectors, 3) + 1 >= e.target.registers:  # of weights, some channels ahead
         w.value = e.launder(w.value)
     kernels = [column.load(w.value, v * size) for v, column in enumerate(columns)]
     places = {column: e.launder(pixels) if column.lanes < e.lanes else pixels for column in columns}
