@@ -75,8 +75,9 @@ def winograd_cycles(
     first, again = (max(0.0, weights / speed - chunk) for speed in _WEIGHTS)
     far = _FAR if block * p * channels * size * size * 4 > target.l2_bytes // 2 else 0
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
+    products = ceil(vectors / v) * max(products, weights / _MEMORY)
     planes = ceil(channels / target.lanes) + vectors
-    return size * size * (ceil(vectors / v) * products + planes * tiles * _TRANSFORM[size])
+    return size * size * (products + planes * tiles * _TRANSFORM[size])
 
 
 def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, int]]:
