@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cnnc.comparison import Finding, compare_nodes, differences, measured, told
+from cnnc.comparison import Finding, algorithms_of, compare_nodes, differences, measured, told
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.structure import Parameter
@@ -40,7 +40,7 @@ class Trial:
 
     @cached_property
     def truth(self) -> dict[str, Expected]:
-        return measured(self.graph, self.inputs)
+        return measured(self.graph, self.inputs, algorithms_of(self.graph, self.options))
 
     def native(self, threads: int = 0, **changes: object) -> Finding | None:
         """The output that is farthest off in native code, the options changed so; None where all agree."""

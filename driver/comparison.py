@@ -9,7 +9,7 @@ exceeds it is to blame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,15 +17,18 @@ import numpy as np
 from cnnc.compiler.diagnostics import Span
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
-from cnnc.compiler.pipeline import GRAPH_PASSES, Options, Stage, compile_graph
+from cnnc.compiler.pipeline import GRAPH_PASSES, Options, Stage, compile_graph, optimise
+from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.schedule import Schedule
-from cnnc.compiler.tolerance import Expected, U, distance, expected_of, received
+from cnnc.compiler.schedule.target import target
+from cnnc.compiler.tolerance import ALGORITHMS, PLAIN_SUM, Expected, U, distance, expected_of, received
 from cnnc.net import Net
 from cnnc.network import Network
 from cnnc.runtime.executable import Executable
 from cnnc.runtime.feeds import Array
 
 MARGIN = 16  # what other orders of summation and cheaper exponentials may lose beyond what NumPy's float32 does
+COARSE = 4  # the same beside an algorithm's usual errors
 
 
 @dataclass(frozen=True)
@@ -64,24 +67,33 @@ class Finding:
         )
 
 
-def measured(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Expected]:
+def measured(graph: Graph, inputs: Mapping[str, Array], algorithms: Iterable[str] = ()) -> dict[str, Expected]:
     """A bound graph's outputs, each with one bound: a multiple of the error that the same definitions make in float32,
-    which shows the network's own conditioning. Bytes may round the other way."""
+    which shows the network's own conditioning. Bytes may round the other way. The coarsest of the `algorithms` in use
+    may widen it."""
+    margin = max((COARSE * ALGORITHMS.get(name, PLAIN_SUM).usual for name in algorithms), default=0.0)
     truth, single = (interpret(graph, inputs, precision) for precision in (np.float64, np.float32))
-    return {name: _measured(exact, single[name]) for name, exact in truth.items()}
+    return {name: _measured(exact, single[name], max(MARGIN, margin)) for name, exact in truth.items()}
 
 
-def _measured(exact: Array, single: Array) -> Expected:
+def algorithms_of(graph: Graph, options: Options) -> set[str]:
+    """Those that compiling a bound graph chooses."""
+    optimised, cpu = optimise(graph, options.disabled), target(options.cpu)
+    chosen = choose(optimised, cpu, exact=options.exact, given=options.choices).choices
+    return {choice.algorithm for choice in chosen.values()}
+
+
+def _measured(exact: Array, single: Array, margin: float) -> Expected:
     if exact.dtype.kind in "iu":
         return Expected(exact, np.full(exact.shape, float(exact.dtype == np.uint8)))
     largest = np.abs(exact, where=np.isfinite(exact), out=np.zeros(exact.shape)).max(initial=0.0)
-    allowed = MARGIN * distance(exact, single).max(initial=0.0) + 4 * U * largest
+    allowed = margin * distance(exact, single).max(initial=0.0) + 4 * U * largest
     return Expected(exact, np.full(exact.shape, allowed))
 
 
-def compare_outputs(net: Net, graph: Graph, inputs: Mapping[str, Array]) -> list[Finding]:
-    """The outputs of a compiled network against those of its bound graph."""
-    return differences(graph, measured(graph, inputs), net.run(inputs))
+def compare_outputs(net: Net, graph: Graph, inputs: Mapping[str, Array], options: Options) -> list[Finding]:
+    """The outputs of a network compiled with these options against those of its bound graph."""
+    return differences(graph, measured(graph, inputs, algorithms_of(graph, options)), net.run(inputs))
 
 
 def differences(graph: Graph, truth: Mapping[str, Expected], given: Mapping[str, Array]) -> list[Finding]:

@@ -47,7 +47,7 @@ class Judge:
         if answer.kind == RIGHT and wanted != LAYER:
             cpu, exact = self.options.cpu, self.options.exact
             net = compile(network, weights=case.weights, target_cpu=cpu, exact=exact, threads=self.threads, cache=False)
-            answer = _first(OUTPUT, compare_outputs(net, graph, case.inputs))
+            answer = _first(OUTPUT, compare_outputs(net, graph, case.inputs, self.options))
         return answer
 
 

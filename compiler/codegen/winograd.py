@@ -3,15 +3,18 @@
 m outputs of a filter with 3 taps need only n = m + 2 products: y = A' [(G w) * (B' x)], and in two dimensions
 Y = A' [(G W G') * (B' X B)] A (Lavin & Gray 2015, arXiv 1509.09308). By Toom-Cook, G evaluates the filter at n - 1
 points and at infinity, and B and A are interpolation, transposed. With points 0, ±a, ±b, … the rows of a pair share
-their even and their odd half, so that F(4, 3) transforms six numbers by twelve operations.
+their even and their odd half, so that F(4, 3) transforms six numbers by twelve operations and F(6, 3) eight by 24.
 
-Errors hang on the points. Those of F(4, 3) are the roots of 1/2 and 2: 5 to 10 u of the sum of |x||w| were measured,
-13 with the customary 0, ±1, 1/2, -2.
+Errors hang on the points; the scale of a row does not count, since a power of two shifts exponents only and any other
+factor is rounded. Measured on random layers of 32 to 256 channels, in u of the sum of |x||w|, the root of the mean
+square and the largest: F(4, 3) with the roots of 1/2 and 2 has 0.8 and 5 to 10 (with 0, ±1, 1/2, -2: 13). Of 144 sets
+of points for F(6, 3), 1/2, 1 and 2 have the least, 3.5 and 35 to 65: their coefficients are exact, and what B' lets
+cancel is gone. 0.6, 1 and 1/0.6, nearer to one another, have 4.4 and 30; the roots of 1/2 and 2 beside 1 have 11.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
 from typing import Any, Protocol
@@ -55,20 +58,29 @@ class Transform:
         both = np.kron(g, g)  # [n * n][3 * 3]
         return both @ weight.astype(np.float64).reshape(-1, TAPS * TAPS).T
 
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Places in a transformed vector that are computed together: +a and -a of each point, and both ends."""
+        return [(0, self.size - 1), *((i, i + 1) for i in range(1, self.size - 1, 2))]
+
     def data(self, words: Words, x: Sequence[Any]) -> list[Any]:
         """B' x: `size` numbers of the input into the transformed domain."""
-        whole = self._even()
-        rows = [_combine(words, list(zip(whole, x[::2], strict=False)))]
-        for a in self.points:
-            half = self._even(without=a)
-            even = _combine(words, list(zip(half, x[2::2], strict=False)))
-            odd = _combine(words, list(zip(half, x[1::2], strict=False)))
-            rows += [words.fma(a, odd, even), words.fma(-a, odd, even)]
-        return [*rows, _combine(words, list(zip(whole, x[1::2], strict=False)))]
+        (first, last), *rest = [self.data_pair(words, x, pair) for pair in self.pairs]
+        return [first, *(number for pair in rest for number in pair), last]
+
+    def data_pair(self, words: Words, x: Sequence[Any], pair: tuple[int, int]) -> tuple[Any, Any]:
+        """One of the `pairs` of B' x."""
+        if pair[0] == 0:
+            whole = self._even()
+            return _combine(words, zip(whole, x[::2], strict=True)), _combine(words, zip(whole, x[1::2], strict=True))
+        a = self.points[pair[0] // 2]
+        half = self._even(without=a)
+        even, odd = (_combine(words, zip(half, x[start:-1:2], strict=True)) for start in (2, 1))
+        return _combine(words, [(1.0, even), (a, odd)]), _combine(words, [(1.0, even), (-a, odd)])
 
     def result(self, words: Words, m: Sequence[Any]) -> list[Any]:
         """A' m: products in the transformed domain into `outputs` results."""
-        pairs = [(m[i], m[i + 1]) for i in range(1, self.size - 1, 2)]
+        pairs = [(m[i], m[j]) for i, j in self.pairs[1:]]
         sums = [words.add(plus, minus) for plus, minus in pairs]
         differences = [words.sub(plus, minus) for plus, minus in pairs]
         results = []
@@ -83,14 +95,26 @@ class Transform:
         return [float(c) for c in polynomial.polyfromroots([a * a for a in self.points if a != without])]
 
 
-def _combine(words: Words, terms: list[tuple[float, Any]]) -> Any:
-    """The sum of coefficients times values; what has the coefficient 1 comes first, since it needs no product."""
-    (first, total), *rest = sorted(terms, key=lambda term: round(term[0], 12) != 1)
+def _combine(words: Words, terms: Iterable[tuple[float, Any]]) -> Any:
+    """The sum of coefficients times values. Values whose coefficients are equal but for the sign are added first, and
+    what has the coefficient 1 comes before the others, since it needs no product."""
+    alike: dict[float, list[tuple[float, Any]]] = {}
+    for coefficient, value in terms:
+        alike.setdefault(round(abs(coefficient), 12), []).append((coefficient, value))
+    sums = []
+    for _, members in sorted(alike.items(), key=lambda item: item[0] != 1):
+        (first, part), *rest = sorted(members, key=lambda member: member[0] < 0)
+        for coefficient, value in rest:
+            part = words.add(part, value) if coefficient * first > 0 else words.sub(part, value)
+        sums.append((first, part))
+    (first, total), *rest = sums
     total = total if round(first, 12) == 1 else words.mul(first, total)
     for coefficient, value in rest:
-        plain = round(coefficient, 12) == 1
-        total = words.add(total, value) if plain else words.fma(coefficient, value, total)
+        total = words.fma(coefficient, value, total)
     return total
 
 
-TRANSFORMS = {transform.outputs: transform for transform in (Transform((1.0,)), Transform((sqrt(0.5), sqrt(2.0))))}
+TRANSFORMS = {
+    transform.outputs: transform
+    for transform in (Transform((1.0,)), Transform((sqrt(0.5), sqrt(2.0))), Transform((0.5, 1.0, 2.0)))
+}

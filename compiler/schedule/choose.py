@@ -19,6 +19,7 @@ from .cost import (
     rim_cycles,
     winograd_block,
     winograd_cycles,
+    winograd_tiles,
 )  # fmt: skip
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
@@ -43,9 +44,6 @@ ALGORITHMS = (
     "direct", *WINOGRAD, "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
     *dict.fromkeys(_PLAIN.values()), POOLED, *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
-
-
-MANY_TILES = 500
 
 
 def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
@@ -158,13 +156,12 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
     for algorithm, outputs in WINOGRAD.items():
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
-        # Of many tiles, one vector at a time: the products of several would drive data out of the cache.
-        tile = best_tile(count, vectors if count < MANY_TILES else 1, target)
-        needed = winograd_cycles(count, points, inside, vectors, target, tile)
-        needed += rim_cycles(tuple(image), _rim_of(Choice(algorithm, *tile), op, x, y), channels)
-        if needed < cycles:
+        rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
+        for tile in winograd_tiles(count, vectors, target):
             block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
-            cycles, choice = needed, Choice(algorithm, *tile, block=block)
+            needed = rim + winograd_cycles(count, points, inside, vectors, target, tile, block)
+            if needed < cycles * 0.999:
+                cycles, choice = needed, Choice(algorithm, *tile, block=block)
     return choice
 
 

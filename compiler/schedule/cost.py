@@ -8,12 +8,15 @@ from ..ops.conv import Window
 from .schedule import Sides
 from .target import Target
 
-_MEMORY = 8.0  # bytes of weights a cycle from beyond the L2 cache
-_TRANSFORM = 2.5  # cycles for each number of a tile, fitted to 16 channels at 56 x 56
+_MEMORY = 8.0  # bytes a cycle from beyond the caches
+_WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
+_TRANSFORM = {4: 2.5, 6: 2.5, 8: 3.2}  # cycles for each number of a tile, fitted to 64 channels at 112 x 112
+_FAR = 200  # cycles until data comes from the L3 cache
 _HEAVY = 8 << 20  # bytes of weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
+_MANY = 500  # of Winograd's tiles
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -61,14 +64,28 @@ def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
     return 2 * 4 * channels * area / _MEMORY
 
 
-def winograd_cycles(tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int]) -> float:
-    """Winograd's algorithm on `tiles` of `size` x `size` inputs: products or weights from memory, whichever takes
-    longer, and a transform for each register of inputs and of outputs."""
+def winograd_cycles(
+    tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int], block: int
+) -> float:
+    """Winograd's algorithm on `tiles` of `size` x `size` inputs: products, and a transform for each register of inputs
+    and of outputs. The first chunk of each block waits for its weights, which the others find in the L2 cache."""
     p, v = tile
-    products = size * size * ceil(tiles / p) * ceil(vectors / v) * channels * tile_cycles(p, v)
-    weights = size * size * channels * vectors * target.vector_bytes / _MEMORY
+    chunks = ceil(tiles / p)
+    chunk, weights = channels * tile_cycles(p, v), channels * v * target.vector_bytes
+    first, again = (max(0.0, weights / speed - chunk) for speed in _WEIGHTS)
+    far = _FAR if block * p * channels * size * size * 4 > target.l2_bytes // 2 else 0
+    products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
+    products = ceil(vectors / v) * max(products, weights / _MEMORY)
     planes = ceil(channels / target.lanes) + vectors
-    return max(products, weights) + planes * tiles * size * size * _TRANSFORM
+    return size * size * (products + planes * tiles * _TRANSFORM[size])
+
+
+def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, int]]:
+    """Pixels and vectors of the register tiles to choose from: the cheapest of each number of vectors. Of many tiles,
+    one vector at a time: the products of several would drive data out of the cache. With few registers that is no
+    gain, since LLVM spills sums of one vector (14x1 on 64 channels of 224 x 224, AVX2: 15.2 ms, 6x2: 12.2 ms)."""
+    most = 4 if tiles < _MANY or target.registers < 32 else 1
+    return [best_tile(tiles, v, target, least=v) for v in range(1, most + 1) if vectors % v == 0]
 
 
 def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
@@ -95,14 +112,14 @@ def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
     return ceil(columns / ceil(columns / room)) if room >= _FEW else best_tile(columns, 1, target)[0]
 
 
-def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False) -> tuple[int, int]:
+def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False, least: int = 1) -> tuple[int, int]:
     """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
-    of which the last may be a `half`.
+    of which the last may be a `half`, with no fewer than the `least` vectors.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
     best, tile = float("inf"), (1, 1)
-    for v in (d for d in range(1, min(vectors, 4) + 1) if vectors % d == 0):
+    for v in (d for d in range(least, min(vectors, 4) + 1) if vectors % d == 0):
         for p in range(1, min(columns, 28) + 1):
             if p * v + v + 1 > target.registers:
                 break

@@ -18,11 +18,11 @@ applied to operands moved both ways by their bounds. That is exact for monotone 
 one lies at most an error's square further.
 """
 
-from .case import ALGORITHMS, LARGEST, UNDERFLOW, Expected, U, distance
+from .case import ALGORITHMS, LARGEST, PLAIN_SUM, UNDERFLOW, Expected, U, distance
 from .expected import expected, expected_of, received
 from .rules import ELEMENTWISE, RULES
 
 __all__ = [
-    "ALGORITHMS", "ELEMENTWISE", "LARGEST", "RULES", "UNDERFLOW", "Expected", "U",
+    "ALGORITHMS", "ELEMENTWISE", "LARGEST", "PLAIN_SUM", "RULES", "UNDERFLOW", "Expected", "U",
     "distance", "expected", "expected_of", "received",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +27,7 @@ def command(trace: Trace, subject: Subject, feed: Feed, bisect: bool) -> None:
     it knows where the outputs, or else a layer, go wrong.
     """
     from cnnc.bisect import Trial, blame
+    from cnnc.build import choices
     from cnnc.comparison import compare_nodes, compare_outputs
     from cnnc.compiler.pipeline import Options
     from cnnc.weights import bind
@@ -35,11 +37,11 @@ def command(trace: Trace, subject: Subject, feed: Feed, bisect: bool) -> None:
     network, inputs = feed.read(subject)
     graph = bind(network, subject.weights_for(network))
     net = subject.compile(network, trace, cache=False)
-    outputs = compare_outputs(net, graph, inputs)
+    options = Options(cpu=subject.target_cpu, exact=subject.exact)
+    outputs = compare_outputs(net, graph, inputs, replace(options, choices=choices(subject.schedule)))
     for finding in outputs:
         click.echo(_line(finding))
     assert trace.graph is not None, "the network is compiled"
-    options = Options(cpu=subject.target_cpu, exact=subject.exact)
     layers = list(compare_nodes(trace.graph, inputs, options))
     wrong = [finding for finding in layers if not finding.good]
     if wrong:

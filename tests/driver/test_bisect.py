@@ -30,6 +30,27 @@ def sentence(cnnc: Command, path: Path, *more: object) -> str:
     return result.stdout.splitlines()[-1].replace(str(path), "m.cnn")
 
 
+@pytest.mark.parametrize("how", ["direct 4x1", "winograd2 4x1", "winograd4 4x1", "winograd6 4x1"])
+def test_a_layer_alone_agrees_by_each_algorithm(cnnc: Command, model: Write, tmp_path: Path, how: str):
+    """Though nothing that follows it blurs what one algorithm's roundings leave."""
+    path = model("model M { input x: f32[N, 256, 24, 24]  output y = x -> conv(64, 3, pad=1) }\n")
+    (tmp_path / "how.txt").write_text(f"y  {how}\n")
+    result = cnnc("verify", path, "--random-weights", 1, "--schedule", tmp_path / "how.txt")
+    assert result.exit_code == 0, result.output
+    assert "y  agrees" in result.stdout
+
+
+def test_an_outputs_bound_is_as_wide_as_its_algorithms_want(cnnc: Command, model: Write):
+    """Winograd's F(6) may be off further than a plain sum, by --exact it may not."""
+    path = model("model M { input x: f32[N, 64, 24, 24]  output y = x -> conv(64, 3, pad=1) }\n")
+
+    def allowed(*more: object) -> float:
+        text = cnnc("verify", path, "--random-weights", 1, "--target-cpu", "x86-64", *more).stdout
+        return float(text.split("allowed ")[1].split()[0])
+
+    assert 4 * allowed("--exact") < allowed() < 8 * allowed("--exact")
+
+
 def test_the_first_layer_that_differs(cnnc: Command, model: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Everything that there is to say, to the letter."""
     faults.double_direct_weights(monkeypatch)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.overrides import read_choices
-from cnnc.compiler.schedule.schedule import Choice
+from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.runtime.errors import TargetError
 
 
@@ -39,7 +39,7 @@ def test_a_schedule_reads_as_it_prints(cpu: str):
 NAMES = sorted(compile_native(GRAPH).program.schedule.choices)
 choices = st.builds(
     Choice,
-    st.sampled_from(["direct", "winograd2", "winograd4", "depthwise", "dense", "transposed", "gather", "pool"]),
+    st.sampled_from(["direct", *WINOGRAD, "depthwise", "dense", "transposed", "gather", "pool"]),
     st.integers(0, 32), st.integers(0, 5), st.booleans(), st.integers(1, 3),
 )  # fmt: skip
 
@@ -64,7 +64,7 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("relu_1", "line 1 of the schedule names no choice: `relu_1`"),
         ("# fine\nrelu_1  quick 3 by 4", "line 2 of the schedule is no choice: `quick 3 by 4`"),
         ("relu_9  direct 3x1", "the schedule names `relu_9`, and no layer is called so"),
-        ("relu_1  depthwise 3x1", "it can be direct or winograd2 or winograd4"),
+        ("relu_1  depthwise 3x1", "it can be direct or winograd2 or winograd4 or winograd6"),
         ("relu_1  direct 40x1", "a tile can have 1 to 11 pixels"),
         ("relu_1  direct 3x1 merged", "rows are not merged here"),
         ("relu_1  direct 3x1 block 2", "only Winograd's algorithm has blocks"),

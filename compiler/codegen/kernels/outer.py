@@ -27,8 +27,9 @@ def outer_product(
     itself, from an address that is a stranger too: one load for two widths would need a register for each pixel.
     """
     size, vectors = e.target.vector_bytes, len(columns)
-    spare = 2 if e.target.name == "avx512" else 4  # others cannot spread a scalar as they multiply: it takes a register
-    if (len(sums) + spare) * vectors >= e.target.registers:
+    # Of weights some channels ahead; without AVX-512, which spreads scalars as it multiplies, of these too.
+    ahead = 2 * vectors if e.target.name == "avx512" else 2 * max(vectors, 3) + 1
+    if len(sums) * vectors + ahead >= e.target.registers:
         w.value = e.launder(w.value)
     kernels = [column.load(w.value, v * size) for v, column in enumerate(columns)]
     places = {column: e.launder(pixels) if column.lanes < e.lanes else pixels for column in columns}

@@ -93,9 +93,10 @@ class Winograd:
             yield number, e.at(a["tiles"], e.mul_int(e.add_int(start, number), 8 * TILE_WORDS))
 
     def _transform_block(self, e: Emitter, a: dict[str, str]) -> None:
-        """B' X B of every tile and channel of a block."""
-        size, n = e.target.vector_bytes, self.transform.size
-        words = Arithmetic(e)
+        """B' X B of every tile and channel of a block, two columns at a time: 2 n numbers fit the registers, n * n do
+        not. The tile is read anew for each pair, from the L1 cache; addresses of it that LLVM kept would be spilled."""
+        size, words = e.target.vector_bytes, Arithmetic(e)
+        down = e.mul_int(a["data_point"], self.transform.size)
         with e.loop("chunk", a["many"]) as chunk, e.loop("plane", a["planes"]) as plane:
             source = e.at(a["input"], e.mul_int(plane, a["input_plane"]))
             run = e.add_int(e.mul_int(chunk, a["planes"]), plane)
@@ -104,17 +105,16 @@ class Winograd:
                 corner = e.at(source, e.load_int(tile, 0))
                 if self.fetches:
                     self._fetch(e, a, source, tile)
-                rows = []
-                for y in range(n):
-                    line = e.at(corner, e.mul_int(a["tap_row"], y))
-                    pixels = [e.load(e.at(line, e.mul_int(a["tap_column"], x))) for x in range(n)]
-                    rows.append(self.transform.data(words, pixels))
                 out = e.at(target, e.mul_int(number, size))
-                columns = [self.transform.data(words, [row[x] for row in rows]) for x in range(n)]
-                for y in range(n):
-                    for x in range(n):
-                        e.store(columns[x][y], out)
-                        out = e.at(out, a["data_point"])
+                for pair in self.transform.pairs:
+                    rows = []
+                    for line in self._points(e, e.launder(corner), a["tap_row"]):
+                        pixels = [e.load(pixel) for pixel in self._points(e, line, a["tap_column"])]
+                        rows.append(self.transform.data_pair(words, pixels, pair))
+                    for x, column in zip(pair, zip(*rows, strict=True), strict=True):
+                        points = self._points(e, e.at(out, e.mul_int(a["data_point"], x)), down)
+                        for value, point in zip(self.transform.data(words, column), points, strict=True):
+                            e.store(value, point)
 
     def _fetch(self, e: Emitter, a: dict[str, str], source: str, tile: str) -> None:
         """Have the tile a block further on fetched, but for the columns that its neighbour has too."""
@@ -155,27 +155,39 @@ class Winograd:
             products.value = e.at(products.value, a["products_point"])
 
     def _finish(self, e: Emitter, a: dict[str, str], group: str) -> None:
-        """A' M A and the epilogue of every tile of a block, for the vectors of a group."""
+        """A' M A and the epilogue of every tile of a block, for the vectors of a group. Columns are transformed where
+        they lie."""
         size, n, words = e.target.vector_bytes, self.transform.size, Arithmetic(e)
-        side = 2 if self.pooled else 1
         plane = e.mul_int(a["block"], self.pixels * size)
         first = e.mul_int(group, self.vectors)
+        down = e.mul_int(a["products_point"], n)
         with e.loop("chunk", a["many"]) as chunk, self._tiles(e, a, chunk) as (number, tile):
             row, column, high, wide = (e.load_int(tile, word) for word in range(1, TILE_WORDS))
             source = e.at(a["sums"], e.mul_int(e.add_int(e.mul_int(chunk, self.pixels), number), size))
             with e.loop("vector", self.vectors) as vector:
                 place = e.at(source, e.mul_int(vector, plane))
-                columns = []
-                for x in range(n):
-                    points = [e.at(place, e.mul_int(a["products_point"], y * n + x)) for y in range(n)]
-                    columns.append(self.transform.result(words, [e.load(point) for point in points]))
-                number_of = e.add_int(first, vector)
-                for y in range(self.outputs // side):
-                    several = range(y * side, (y + 1) * side)
-                    lines = [self.transform.result(words, [points[k] for points in columns]) for k in several]
-                    with e.when(e.compare("sgt", high, y)):
-                        at = e.add_int(row, y * self.spread)
-                        self._line(e, a, number_of, at, column, wide, lines)
+                top, start = Var("ptr", place), Var("ptr", place)
+                with e.loop("across", n, vary=[top]):
+                    points = self._points(e, top.value, down)
+                    results = self.transform.result(words, [e.load(point) for point in points])
+                    for result, point in zip(results, points, strict=False):
+                        e.store(result, point)
+                    top.value = e.at(top.value, a["products_point"])
+                with e.loop("down", high, vary=[start]) as y:
+                    lines = []
+                    for _ in range(2 if self.pooled else 1):
+                        numbers = [e.load(point) for point in self._points(e, start.value, a["products_point"])]
+                        lines.append(self.transform.result(words, numbers))
+                        start.value = e.at(start.value, down)
+                    at = e.add_int(row, e.mul_int(y, self.spread))
+                    self._line(e, a, e.add_int(first, vector), at, column, wide, lines)
+
+    def _points(self, e: Emitter, pointer: str, distance: str) -> list[str]:
+        """The addresses of a transformed vector's numbers."""
+        pointers = [pointer]
+        while len(pointers) < self.transform.size:
+            pointers.append(e.at(pointers[-1], distance))
+        return pointers
 
     def _line(
         self, e: Emitter, a: dict[str, str], block: Int, row: Int, column: Int, wide: Int, lines: list[list[str]]

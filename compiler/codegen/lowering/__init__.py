@@ -21,6 +21,7 @@ LOWERINGS: dict[str, Lowering] = {
     "direct": lower_direct,
     "winograd2": lower_winograd,
     "winograd4": lower_winograd,
+    "winograd6": lower_winograd,
     "gather": lower_gather,
     "depthwise": lower_depthwise,
     "dense": lower_dense,
