@@ -258,6 +258,9 @@ SHARED = {
 }
 HUGE = {
     "letters grow": model("repeat(20_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
+    "all at once": "block w(s) = s(s) block d(s) = s -> s model M { input x: f32[N, 6, 8, 8] output z = x -> w(w) "
+    "output v = x -> repeat(200_000, relu) output u = x -> " + "d(" * 16 + "relu" + ")" * 16 + " output r = x -> "
+    "split(100_000)[0] output s = x -> upsample(100_000) output t = x -> conv(2_147_483_647, 1) }",
     "doubling tuples": "model M { input x: f32[N, 3] t0 = (x, x)\n"
     + "".join(f"t{k} = (t{k - 1}, t{k - 1})\n" for k in range(1, 80))
     + "output y = t79 -> add }",
