@@ -32,9 +32,10 @@ def macs(graph: Graph, node: Node) -> int:
 
 def performed(graph: Graph, node: Node, choice: Choice) -> int:
     """The multiply-accumulates that are left to do by the chosen algorithm, without its transforms."""
-    anchor = Region.of(graph, node).anchor
-    if choice.algorithm not in WINOGRAD or anchor is None or not isinstance(anchor.op, Conv):
+    if choice.algorithm not in WINOGRAD:
         return macs(graph, node)
-    outputs, (x,), y = WINOGRAD[choice.algorithm], Region.of(graph, node).operands, node.output.type.known
-    count = len(tiles(anchor.op.window(x.type), y[1], y[2], outputs))
-    return count * (outputs + TAPS - 1) ** 2 * y[0] * x.type.known[0] // anchor.op.groups
+    region, outputs = Region.of(graph, node), WINOGRAD[choice.algorithm]
+    (x,), (channels, height, width) = region.operands, node.output.type.known
+    assert region.anchor is not None and isinstance(region.anchor.op, Conv)
+    count = len(tiles(region.anchor.op.window(x.type), height, width, outputs))
+    return count * (outputs + TAPS - 1) ** 2 * channels * x.type.known[0] // region.anchor.op.groups

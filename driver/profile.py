@@ -51,9 +51,13 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         layers = [asdict(layer) for layer in self.layers]
-        return {"peak_flops": self.peak, "bandwidth": self.bandwidth, "seconds": self.seconds} | {
-            "limit": self.limit, "layers": layers,
-        }  # fmt: skip
+        return {
+            "peak_flops": self.peak,
+            "bandwidth": self.bandwidth,
+            "seconds": self.seconds,
+            "limit": self.limit,
+            "layers": layers,
+        }
 
     def __str__(self) -> str:
         rows = [self._row(layer) for layer in self.layers]

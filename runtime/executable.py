@@ -175,6 +175,6 @@ _HEAD = object.__basicsize__
 
 
 def _pointers(*arrays: Array) -> list[int]:
-    """Where it is written down where arrays begin: the first field behind an array object's head, which is part of
+    """Pointers to where arrays begin, which is in the first field behind an array object's head, which is part of
     NumPy's ABI (`PyArrayObject_fields`). Native code reads it there, twenty times as soon as `array.ctypes` does."""
     return [id(array) + _HEAD for array in arrays]

@@ -23,8 +23,8 @@ class Lane:
         self._arena = aligned(manifest.arena_bytes)
         self._tile = manifest.batch_tile
         ports = len(manifest.inputs) + len(manifest.outputs)
-        self._arrays = (ctypes.c_int64 * ports)()  # their addresses, and where each of these is to be read
-        self._pointers = (ctypes.c_int64 * ports)()
+        self._pointers = (ctypes.c_int64 * ports)()  # to where the address of each of the caller's arrays is
+        self._arrays = (ctypes.c_int64 * ports)()  # such addresses, where this lane's first image is not the array's
         self._own = [ctypes.addressof(self._arrays) + 8 * index for index in range(ports)]
         self._pitches = [port.pitch for port in (*manifest.inputs, *manifest.outputs)]
         steps, bindings = self._steps(code)
@@ -70,7 +70,7 @@ class Lane:
         """The steps, the manifest's words turned into numbers, and how some of these change from image to image."""
         steps, tile = self._manifest.steps, self._manifest.batch_tile
         self._words = np.zeros(sum(len(step.words) for step in steps) + 1, np.int64)
-        self._bases = np.zeros(len(self._words), np.int64)  # of words that change, and where each of these is
+        self._bases = np.zeros(len(self._words), np.int64)  # of words that change, and pointers to them
         self._notes = self._bases.ctypes.data + 8 * np.arange(len(self._bases))
         rows = np.zeros((len(steps), STEP_WORDS), np.int64)
         changing: list[tuple[int, int, int, int, int]] = []

@@ -12,7 +12,7 @@
 
 %step = type { ptr, ptr, i64 }         ; kernel, its arguments, whether a barrier follows
 %segment = type { i64, i64, i64 }      ; first step, how many, whether they run for each image
-%binding = type { ptr, ptr,            ; a word of arguments, where it is written down where its base is,
+%binding = type { ptr, ptr,            ; a word of arguments, a pointer to the pointer to its base,
                   i64, i64, i64 }      ; and what is added to it: bytes a tile, bytes an image, 1 for the images' number
 %table = type { ptr,                   ; 0 steps
                 ptr,                   ; 1 segments

@@ -222,6 +222,22 @@ def assert_right(results: Mapping[str, Array], truth: Mapping[str, Expected]) ->
     assert not complaints, "\n".join(complaints)
 
 
+def assert_calls_do_not_meet(native: Native, first: Mapping[str, Array], second: Mapping[str, Array]) -> None:
+    """The second call finds nothing of the first in the arena, nor of one whose numbers are all NaN."""
+    poisoned = {
+        name: np.full_like(array, np.nan) if array.dtype.kind == "f" else array for name, array in first.items()
+    }
+
+    def work(note: Note) -> list[dict[str, Array]]:
+        used, fresh = Executable(native.artifact), Executable(native.artifact)
+        used.run(first), used.run(poisoned)
+        return [used.run(second), fresh.run(second)]
+
+    after, alone = in_child(work)
+    for name, array in alone.items():
+        assert array.tobytes() == after[name].tobytes(), name
+
+
 def hold(graph: Graph, cpu: str = BEST, disabled: Iterable[str] = (), batch: int = 1, **options: Any) -> Native:
     """Compile a graph with random weights, run it in every way and hold it against the truth."""
     native = compile_native(with_random_weights(graph), cpu, disabled, **options)

@@ -1,15 +1,11 @@
 """The ends of a network: several inputs and outputs, one value under two names, inputs handed through, batches."""
 
-from typing import Any
-
-import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
 from child import in_child
-from harness import EVERY_PASS, compile_native, every_cpu, hold, images_for, run
+from harness import EVERY_PASS, assert_calls_do_not_meet, compile_native, every_cpu, hold, images_for, run
 
 from cnnc.compiler.ir.graph import Graph
-from cnnc.runtime.executable import Executable
 
 
 def ends() -> Graph:
@@ -50,13 +46,4 @@ def test_two_executables_of_one_network_do_not_meet():
     """The second run finds nothing of the first in the arena that it reads before it writes."""
     native = compile_native(with_random_weights(ends()))
     first, second = images_for(native.graph, 1, seed=1), images_for(native.graph, 1, seed=2)
-    poison = {name: np.full_like(array, np.nan) for name, array in first.items()}
-
-    def work(note: Any) -> list[dict[str, np.ndarray]]:
-        used, fresh = Executable(native.artifact), Executable(native.artifact)
-        used.run(first), used.run(poison)
-        return [used.run(second), fresh.run(second)]
-
-    after, alone = in_child(work)
-    for name, array in alone.items():
-        assert array.tobytes() == after[name].tobytes(), name
+    assert_calls_do_not_meet(native, first, second)

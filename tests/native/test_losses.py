@@ -10,6 +10,7 @@ from harness import (
     CPUS,
     EVERY_PASS,
     Native,
+    assert_calls_do_not_meet,
     assert_right,
     compile_native,
     every_cpu,
@@ -135,16 +136,7 @@ def test_threads_give_the_same_bits(make):
 def test_every_call_begins_anew():
     native = compile_native(with_random_weights(head(16)))
     first, second = feeds_for(native.graph, 19, seed=1), feeds_for(native.graph, 3, seed=2)
-    poison = {**first, "x": np.full_like(first["x"], NAN)}
-
-    def work(_: object) -> list[dict[str, Array]]:
-        used, fresh = Executable(native.artifact), Executable(native.artifact)
-        used.run(first), used.run(poison)
-        return [used.run(second), fresh.run(second)]
-
-    after, alone = in_child(work)
-    for name, array in alone.items():
-        assert array.tobytes() == after[name].tobytes(), name
+    assert_calls_do_not_meet(native, first, second)
 
 
 def test_sums_share_no_memory():

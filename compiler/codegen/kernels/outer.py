@@ -27,7 +27,7 @@ def outer_product(
     itself, from an address that is a stranger too: one load for two widths would need a register for each pixel.
     """
     size, vectors = e.target.vector_bytes, len(columns)
-    # Of weights some channels ahead; without AVX-512, which spreads scalars as it multiplies, of these too.
+    # LLVM loads weights ahead, and scalars too where no instruction spreads them as it multiplies, as AVX-512's do.
     ahead = 2 * vectors if e.target.name == "avx512" else 2 * max(vectors, 3) + 1
     if len(sums) * vectors + ahead >= e.target.registers:
         w.value = e.launder(w.value)
