@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from ..ops.conv import Window
-from .schedule import Sides
+from .schedule import Choice, Sides
 from .target import Target
 
 _MEMORY = 8.0  # bytes a cycle from beyond the caches
@@ -17,6 +17,7 @@ _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
 _MANY = 500  # of Winograd's tiles
+_TILES = 32  # that use the same weights
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -98,6 +99,19 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
         chunks = ceil(chunks / _BLOCKS)
     room = target.l2_bytes // 4 if weights <= _HEAVY else _OUTER
     return max(1, min(room // (point * pixels), chunks))
+
+
+def lines_ahead(tiles: int, choice: Choice, target: Target) -> int:
+    """How many cache lines of the next weights each block of channels fetches, so that all come during so many tiles.
+    None for a single one, which would wait for them as well, nor where tiles are so many that the first counts little.
+    """
+    lines = ceil(target.lanes * choice.vectors * target.vector_bytes / target.line_bytes)
+    return ceil(lines / tiles) if 1 < tiles <= _TILES else 0
+
+
+def bytes_ahead(weights: int, target: Target) -> int:
+    """How far ahead a group's weights are fetched where the L2 cache does not keep them from row to row."""
+    return target.l2_bytes // 8 if weights > target.l2_bytes // 4 else 0
 
 
 def depthwise_room(window: Window, target: Target) -> int:

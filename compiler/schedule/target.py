@@ -23,6 +23,7 @@ class Target:
     registers: int
     fma: bool
     needs: tuple[str, ...] = ()
+    line_bytes: int = 64
     l1_bytes: int = 32 << 10
     l2_bytes: int = 1 << 20
 

@@ -38,6 +38,8 @@ def _of(folder: str, *rows: tuple[str, str, str, str, str]) -> list[Mutant]:
 
 KERNELS = _of(
     "compiler/codegen/kernels",
+    ("ahead.py", "for line in range(self._lines)", "for line in range(1, self._lines)", "a line is never fetched",
+     "tests/native/test_machine_code.py::test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill"),
     ("direct.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),
     ("direct.py", "e.sub_int(part, full)", "0", "a short last block starts at a full one's weights", CONVOLUTIONS),
     ("direct.py", "last = e.add_int(first, (self.pixels - 1) * self.step)", "last = first",

@@ -23,6 +23,7 @@ from harness import Native, assert_right, compile_native, truth
 
 import cnnc
 from cnnc.compiler.codegen.emit import Emitter
+from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
 from cnnc.compiler.codegen.module import assembly_of
@@ -48,7 +49,8 @@ def test_tiles_multiply_and_add_in_registers(planar: bool):
     channels = 1 if planar else LEVEL.lanes
     for pixels, vectors in {best_tile(columns, v, LEVEL) for columns in (6, 9, 14, 25, 28) for v in (1, 2, 3, 4)}:
         e = Emitter(LEVEL)
-        Direct(pixels, vectors, LEVEL.lanes, 1, False, planar, True, not planar, Epilogue(bias=True)).emit(e, "tile")
+        ahead = Ahead(pixels=not planar)
+        Direct(pixels, vectors, LEVEL.lanes, 1, False, planar, True, ahead, Epilogue(bias=True)).emit(e, "tile")
         parts = re.split(r"^\.L\S+:.*$", assembly_of(e.text(), LEVEL), flags=re.M)
         inner = max(parts, key=lambda part: len(SUM.findall(part)))
         assert len(SUM.findall(inner)) == pixels * vectors * channels

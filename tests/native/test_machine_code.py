@@ -11,6 +11,7 @@ from harness import EVERY_PASS, compile_native, every_cpu
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter
+from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
@@ -20,8 +21,8 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.ops.conv import Window
-from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_room
-from cnnc.compiler.schedule.schedule import WINOGRAD
+from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_room, lines_ahead
+from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.target import Target, target
 
 SUM = re.compile(r"\t(?:vfmadd\w+ps|addps)\t")
@@ -34,10 +35,8 @@ def innermost(assembly: str) -> str:
 
 
 def tile(pixels: int, vectors: int, cpu: Target, *, step: int = 1, planar: bool = False, skips: bool = True) -> str:
-    e = Emitter(cpu)
-    Direct(pixels, vectors, cpu.lanes, step, False, planar, skips, skips and not planar, Epilogue(bias=True)).emit(
-        e, "tile"
-    )
+    e, ahead = Emitter(cpu), Ahead(pixels=skips and not planar, stream=0 if planar else 1 << 17)
+    Direct(pixels, vectors, cpu.lanes, step, False, planar, skips, ahead, Epilogue(bias=True)).emit(e, "tile")
     return innermost(assembly_of(e.text(), cpu))
 
 
@@ -61,6 +60,19 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
             assert not spills, (pixels, vectors)
         elif level.fma:
             assert spills <= sums // 4, (pixels, vectors)
+
+
+@every_cpu
+def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str):
+    level, choice = target(cpu), Choice("direct", 7, 2)
+    for tiles in (2, 7, 14):
+        lines, e = lines_ahead(tiles, choice, level), Emitter(level)
+        ahead = Ahead(tensors=True, next=lines)
+        Direct(7, 2, level.lanes, 1, True, False, False, ahead, Epilogue((), ("tensor",), True)).emit(e, "tile")
+        inner = innermost(assembly_of(e.text(), level))
+        assert len(re.findall(r"\tprefetch", inner)) == lines
+        assert level.registers == 16 or not SPILL.search(inner)
+        assert lines * tiles * level.line_bytes >= 2 * level.lanes * level.vector_bytes  # all weights of a block
 
 
 @every_cpu
@@ -89,7 +101,7 @@ def test_winograds_products_stay_in_registers(cpu: str, outputs: int):
     counts = (1, 4, 9, 16, 25, 49, 100, 196, 361, 784, 3136)
     for pixels, vectors in sorted({best_tile(c, v, level) for c in counts for v in (1, 2, 4, 8, 16, 32)}):
         e = Emitter(level)
-        Winograd(outputs, pixels, vectors, False, Epilogue(bias=True)).emit(e, "tile")
+        Winograd(outputs, pixels, vectors, Ahead(next=level.lanes), Epilogue(bias=True)).emit(e, "tile")
         stretches = re.split(r"^(?:\.L\S+:|# %bb).*$", assembly_of(e.text(), level), flags=re.M)
         products = [part for part in stretches if len(SUM.findall(part)) == pixels * vectors * level.lanes]
         if level.registers == 32 or (level.fma and (vectors > 1 or pixels < 10)):

@@ -243,7 +243,7 @@ def test_images_larger_than_caches_are_fetched_ahead():
     x = net.input("x", image(16, 270, 262))
     net.output(net.chain(x, stage("conv", channels=16, kernel=3, pad=1)))
     native = hold(net.graph)
-    assert any(isinstance(kernel, Winograd) and kernel.fetches for kernel in native.program.kernels)
+    assert any(isinstance(kernel, Winograd) and kernel.ahead.pixels for kernel in native.program.kernels)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..emit import Emitter, Int, Var
+from .ahead import Ahead, Portion
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers
 
@@ -25,8 +26,7 @@ class Direct:
 
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
-    outside for all pixels of a tile. Where images are larger than caches or windows dilated, it `fetches` each block's
-    pixels while the block before is computed. Work is counted in tiles.
+    outside for all pixels of a tile. Work is counted in tiles.
     """
 
     pixels: int
@@ -36,7 +36,7 @@ class Direct:
     pointwise: bool
     planar: bool
     skips: bool
-    fetches: bool
+    ahead: Ahead
     epilogue: Epilogue
     spread: int = 1
 
@@ -85,7 +85,13 @@ class Direct:
                     place = e.mul_int(x, size * self.spread)
                     blocks = [tails[register].block(v, place) for v, register in enumerate(columns)]
                     sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
-                    self._tile(e, columns, a, here, weights, high, self._columns(e, a, x), sums)
+                    if self.ahead.tensors:
+                        for block in blocks:
+                            block.fetch(pixels)
+                    number = e.add_int(e.mul_int(row.value, tiles), e.div_int(column, pixels))
+                    following = e.at(weights, a["weights_group"])
+                    portion = Portion(e, following, number, a["blocks"], self.ahead.next)
+                    self._tile(e, columns, a, here, weights, portion, high, self._columns(e, a, x), sums)
                     for v, (register, block) in enumerate(zip(columns, blocks, strict=True)):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p in range(pixels):
@@ -121,6 +127,7 @@ class Direct:
         a: dict[str, str],
         source: str,
         weights: str,
+        portion: Portion,
         high: Taps,
         wide: Taps,
         sums: Sequence[Sequence[Var]],
@@ -132,10 +139,14 @@ class Direct:
         full = tap if self.planar else tap * e.lanes  # bytes of a tap's weights
         w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
         carried = [w, *(total for pixel in sums for total in pixel)]
-        with e.loop("block", a["blocks"], vary=[plane, *carried]):
+        with e.loop("block", a["blocks"], vary=[plane, portion.place, *carried]):
+            portion.fetch()
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
-                if self.fetches:
+                if self.ahead.pixels:
                     self._fetch(e, e.at(here, a["input_plane"]))
+                if self.ahead.stream:
+                    for line in range(0, full, e.target.line_bytes):
+                        e.prefetch(e.at(w.value, self.ahead.stream + line))
                 for c in range(1 if self.planar else e.lanes):
                     outer_product(e, columns, here, self._pitch(e), c, w, sums)
             plane.value = e.at(plane.value, a["input_plane"])

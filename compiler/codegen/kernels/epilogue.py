@@ -97,6 +97,13 @@ class Block:
         """What sums begin with, so that the bias costs nothing."""
         return self.tables[0] if self.epilogue.bias else "zeroinitializer"
 
+    def fetch(self, pixels: int) -> None:
+        """Have the tensors that `finish` reads for these pixels brought into the cache."""
+        for kind, extra in zip(self.epilogue.extras, self.extras, strict=True):
+            if kind == "tensor":
+                for pixel in range(pixels):
+                    self.e.prefetch(self.e.at(extra, pixel * self.pitch))
+
     def finish(self, value: str, pixel: int) -> str:
         """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
         words, tables = Arithmetic(self.e), iter(self.tables[self.epilogue.bias :])

@@ -21,6 +21,7 @@ from functools import partial, reduce
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
+from .ahead import Ahead, Portion
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers, zeros
 from .pool import larger
@@ -30,9 +31,8 @@ TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first out
 
 @dataclass(frozen=True)
 class Winograd:
-    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Where images
-    are larger than caches it `fetches` each block's input while the block before is computed. Of outputs that are
-    `pooled` only the maximum of each square of 2 x 2 is stored; the table of tiles then counts those.
+    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Of outputs
+    that are `pooled` only the maximum of each square of 2 x 2 is stored; the table of tiles then counts those.
 
     Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
     within it, transforms its input. Each part has its own scratch memory for data and products.
@@ -41,7 +41,7 @@ class Winograd:
     outputs: int
     pixels: int
     vectors: int
-    fetches: bool
+    ahead: Ahead
     epilogue: Epilogue
     spread: int = 1
     pooled: bool = False
@@ -103,7 +103,7 @@ class Winograd:
             target = e.at(a["data"], e.mul_int(run, self.pixels * size))
             with self._tiles(e, a, chunk) as (number, tile):
                 corner = e.at(source, e.load_int(tile, 0))
-                if self.fetches:
+                if self.ahead.pixels:
                     self._fetch(e, a, source, tile)
                 out = e.at(target, e.mul_int(number, size))
                 for pair in self.transform.pairs:
@@ -138,8 +138,11 @@ class Winograd:
             with e.loop("chunk", a["many"]) as chunk:
                 source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
                 w, sums = Var("ptr", weights.value), zeros(columns, pixels)
+                following = e.at(weights.value, a["weights_point"])
+                portion = Portion(e, following, chunk, a["blocks"], self.ahead.next)
                 carried = [w, *(total for pixel in sums for total in pixel)]
-                with e.loop("block", a["blocks"], vary=[source, *carried]):
+                with e.loop("block", a["blocks"], vary=[source, portion.place, *carried]):
+                    portion.fetch()
                     for channel in range(e.lanes):
                         outer_product(e, columns, source.value, size, channel, w, sums)
                     source.value = e.at(source.value, pixels * size)

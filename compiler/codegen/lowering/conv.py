@@ -9,9 +9,10 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import depthwise_room, halves_last
+from ...schedule.cost import bytes_ahead, depthwise_room, halves_last, lines_ahead
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
+from ..kernels.ahead import Ahead
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import epilogue, param
@@ -25,13 +26,21 @@ def lower_direct(planner: Planner, region: Region) -> None:
     planar, skips = x.layout.block == 1, any(window.sides)
     pointwise = op.kernel == (1, 1) and not skips
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
-    fetches = not planar and (skips or exceeds_caches(x, planner))
-    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, fetches, tail)
     if skips:
         words |= _places(x, window)
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
-    words["rows"] = 1 if choice.merged else y.height
-    words["columns"] = y.height * y.width if choice.merged else y.width
+    words["rows"] = rows = 1 if choice.merged else y.height
+    words["columns"] = columns = y.height * y.width if choice.merged else y.width
+    group = words["weights_group"]
+    assert isinstance(group, int)
+    target, tiles = planner.schedule.target, rows * -(-columns // choice.pixels)
+    ahead = Ahead(
+        pixels=not planar and (skips or exceeds_caches(x, planner)),
+        tensors=exceeds_caches(y, planner),
+        next=lines_ahead(tiles // 2, choice, target) if pointwise and 2 * group + x.bytes <= target.l2_bytes else 0,
+        stream=bytes_ahead(group, target),
+    )
+    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail)
     planner.step(kernel, words, [x, *reads], [y])
 
 

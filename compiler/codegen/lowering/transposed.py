@@ -8,6 +8,7 @@ from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import ConvTranspose
 from ...schedule.phases import Phase, phases
+from ..kernels.ahead import Ahead
 from ..kernels.direct import Direct
 from ..kernels.gather import Gather
 from ..program import Address, Buffer, Kernel, Planner, Word
@@ -32,9 +33,8 @@ def lower_transposed(planner: Planner, region: Region) -> None:
             kernel: Kernel = Gather(tail, op.stride[1])
             step |= gather_words(planner, region, taken, op.groups, x, 1)
         else:
-            kernel = Direct(
-                choice.pixels, choice.vectors, planner.lanes, 1, False, False, False, False, tail, op.stride[1]
-            )
+            tile = choice.pixels, choice.vectors, planner.lanes
+            kernel = Direct(*tile, 1, False, False, False, Ahead(), tail, op.stride[1])
             step |= direct_words(planner, region, taken, op.groups, x, choice)
         planner.step(kernel, step, [x, *reads], [y])
 

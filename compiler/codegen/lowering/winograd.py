@@ -7,8 +7,10 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Window
+from ...schedule.cost import lines_ahead
 from ...schedule.schedule import WINOGRAD
 from ...schedule.tiles import tiles
+from ..kernels.ahead import Ahead
 from ..kernels.winograd import Winograd
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
@@ -64,8 +66,10 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
-    fetches, spread = exceeds_caches(x, planner), window.dilation[0]
-    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, fetches, tail, spread, pooling is not None)
+    lines = lines_ahead(choice.block, choice, planner.schedule.target)
+    ahead = Ahead(pixels=exceeds_caches(x, planner), next=lines)
+    spread, pooled = window.dilation[0], pooling is not None
+    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
     planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
 
 
