@@ -19,6 +19,7 @@ RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
 ARENA = "tests/native/test_arena.py"
 THREADS = "tests/driver/test_threads.py"
+PIECEWISE = "tests/native/test_piecewise.py"
 PASSES = "tests/passes"
 
 
@@ -195,6 +196,9 @@ PROGRAMS = _of(
     ("memory.py", "if at + room(buffer) <= start:", "if at <= start:", "a gap need not be large enough", ARENA),
     ("memory.py", "at = max(at, end)", "at = end", "a long neighbour is forgotten after a short one", ARENA),
     ("memory.py", "kept = batches.images(storage) > 1", "kept = False", "segments do not come again", ARENA),
+    ("piecewise.py", "(low or -high) - centre", "low - centre", "what is small is not its own tanh", PIECEWISE),
+    ("piecewise.py", "LAST = 9.25", "LAST = 9.5", "past the last piece comes the first", PIECEWISE),
+    ("piecewise.py", "low, high = tables", "high, low = tables", "half registers have the halves reversed", PIECEWISE),
     ("barriers.py", "for a in earlier.writes for b in later.reads", "for a in () for b in ()",
      "nobody waits for what is read next", CONVOLUTIONS),
     ("barriers.py", "for a in earlier.reads for b in later.writes", "for a in () for b in ()",
