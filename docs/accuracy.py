@@ -72,11 +72,10 @@ TRUTHS: Mapping[str, Callable[[Array], Array]] = {
 
 
 class Native:
-    """A function of one number as machine code for a level, as networks have it: in whole registers or in halves."""
+    """A function of one number as machine code for a level, as networks have it."""
 
-    def __init__(self, name: str, level: str, *, half: bool = False):
+    def __init__(self, name: str, level: str):
         e = Emitter(target(level))
-        e = e.narrow(e.lanes // 2) if half else e
         self._x, self._y = (aligned(8 * CHUNK).view(np.float32) for _ in range(2))
         arrays = self._x.ctypes.data, self._y.ctypes.data
         if name in ("softmax", "log_softmax"):  # the other score lies a chunk further
@@ -97,7 +96,7 @@ class Native:
 
 def _each(e: Emitter, name: str) -> None:
     """A kernel that applies an operator's rule, or one of the words that rules are made of, to an array."""
-    words, size = Arithmetic(e), 4 * e.lanes
+    words, size = Arithmetic(e), e.target.vector_bytes
     rule: Any = bind(REGISTRY[name], {}).scalar if name in REGISTRY else None
     with e.kernel("each", ("@x", "@y", "bytes")) as a, e.loop("at", a["bytes"], step=size) as at:
         value = e.load(e.at(a["x"], at))

@@ -67,12 +67,5 @@ def evaluate(e: Emitter, function: Function, x: str) -> str:
 
 
 def _look_up(e: Emitter, row: npt.NDArray[np.float64], piece: str) -> str:
-    """From a table in one register, or in two of half the lanes."""
-    tables = [f"<{', '.join(f'float {float_constant(x)}' for x in part)}>" for part in row.reshape(-1, e.lanes)]
-    kind, index = e.vector, (f"<{e.lanes} x i32>", piece)
-    if e.lanes == PIECES:
-        return e.intrinsic(kind, "llvm.x86.avx512.permvar.sf.512", [(kind, tables[0]), index])
-    low, high = tables
-    # A stranger: LLVM would join two constants in a whole register, whose shuffle takes twice as long.
-    low = e.set(f'call {kind} asm "", "=v,0"({kind} {low})')
-    return e.intrinsic(kind, "llvm.x86.avx512.vpermi2var.ps.256", [(kind, low), index, (kind, high)])
+    kind, table = e.vector, f"<{', '.join(f'float {float_constant(x)}' for x in row)}>"
+    return e.intrinsic(kind, "llvm.x86.avx512.permvar.sf.512", [(kind, table), (f"<{e.lanes} x i32>", piece)])

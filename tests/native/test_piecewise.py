@@ -1,4 +1,4 @@
-"""tanh from tables, where registers hold them: at its pieces' ends, of what is small or large, in half registers."""
+"""tanh from tables, where registers hold them: at its pieces' ends, of what is small, of what is large."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.skipif(not runs_here(WIDE), reason="this machine lacks 
 
 
 @lru_cache
-def native(half: bool = False) -> accuracy.Native:
-    return accuracy.Native("tanh", WIDE, half=half)
+def native() -> accuracy.Native:
+    return accuracy.Native("tanh", WIDE)
 
 
 def around(x: np.ndarray, reach: int) -> np.ndarray:
@@ -52,8 +52,3 @@ def test_what_is_large_is_one():
     assert np.isinf(x).any()
     np.testing.assert_array_equal(native()(x), np.float32(1))
     np.testing.assert_array_equal(native()(-x), np.float32(-1))
-
-
-def test_half_registers_give_the_same_bits():
-    x = np.concatenate([np.linspace(-10, 10, 100_003), [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40]]).astype(np.float32)
-    np.testing.assert_array_equal(native()(x).view(np.uint32), native(half=True)(x).view(np.uint32))
