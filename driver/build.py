@@ -54,8 +54,9 @@ def compile(
     count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
     options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
     require_here(target_cpu)
-    artifact = _compiled(lambda: bind(network, weights), options, after, user_store() if cache else None)
-    return Net(network.name, Executable(artifact, count, grain))
+    store = user_store() if cache else None
+    artifact = _compiled(lambda: bind(network, weights), options, after, store)
+    return Net(network.name, Executable(artifact, count, grain, store))
 
 
 def interpret(

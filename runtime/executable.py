@@ -17,6 +17,7 @@ from .feeds import DTYPES, Array, fitting, in_order
 from .lane import Lane
 from .loader import Code
 from .runner import JOB_BYTES, JOB_WORDS, jobs, runner
+from .store import Store
 from .threads import team
 
 
@@ -25,10 +26,10 @@ class Executable:
 
     Threads share an image, each of them a part of every step. Of several images each thread takes as many as any other,
     in an arena of its own, and the rest is shared; all are, where an output is made of all of them. Fewer images than
-    `grain` are not worth waking a thread for.
+    `grain` are not worth waking a thread for. The native loop, if this process has none yet, may be in the `store`.
     """
 
-    def __init__(self, artifact: Artifact, threads: int = 1, grain: int = 1):
+    def __init__(self, artifact: Artifact, threads: int = 1, grain: int = 1, store: Store | None = None):
         self._artifact = artifact
         self._code = Code(artifact.code)
         self.threads = threads
@@ -39,7 +40,7 @@ class Executable:
         self._jobs = jobs(threads)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
         self._made = [(port.shape, DTYPES[port.dtype], port.batched, self._fixed(port)) for port in self.outputs]
-        self._lead = runner().lead
+        self._lead = runner(store).lead
         self._lock = threading.Lock()
         _alive.add(self)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import platform
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import llvmlite.binding as llvm
+from llvmlite import __version__ as llvmlite_version
 
+from .abi import VERSION, Artifact, Manifest, aligned
 from .loader import Code
+from .store import Store
 
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 5
 JOB_WORDS, JOB_BYTES = 7, 56  # table, position, end, images; threads, team, bytes to the next thread's job
@@ -42,13 +45,35 @@ def runner_ir(machine: str) -> str:
     return "".join(Path(__file__).with_name(name).read_text() for name in ("runner.ll", f"{machine}.ll"))
 
 
-@lru_cache
-def runner() -> Runner:
+_made: list[Runner] = []
+
+
+def runner(store: Store | None = None) -> Runner:
+    """The process's one. Whoever asks first may name a store for its machine code, which takes LLVM 20 MB to make."""
+    if not _made:
+        code = Code(_object(store))
+        lead = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("lead"))
+        work = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2)(code.address("work"))
+        lead.code = code  # type: ignore[attr-defined]  # lives as long as the function
+        _made.append(Runner(lead, work))
+    return _made[0]
+
+
+def _object(store: Store | None) -> bytes:
+    """In the store it is an artifact without steps. Its code is for every CPU of the kind, whatever features it has."""
+    ir, triple = runner_ir(platform.machine()), llvm.get_default_triple()
+    made_of = ir, triple, llvmlite_version, llvm.llvm_version_info
+    key = hashlib.sha256(repr(made_of).encode()).hexdigest()
+    if store and (artifact := store.get(key)):
+        return artifact.code
+    code = _compile(ir, triple)
+    if store:
+        store.put(key, Artifact(Manifest(VERSION, "", 1, (), (), 0, 0, 0, (), ()), code, aligned(0)))
+    return code
+
+
+def _compile(ir: str, triple: str) -> bytes:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
-    code = Code(target.emit_object(llvm.parse_assembly(runner_ir(platform.machine()))))
-    lead = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("lead"))
-    work = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2)(code.address("work"))
-    lead.code = code  # type: ignore[attr-defined]  # lives as long as the function
-    return Runner(lead, work)
+    machine = llvm.Target.from_triple(triple).create_target_machine(opt=2, reloc="pic", codemodel="small")
+    return machine.emit_object(llvm.parse_assembly(ir))

@@ -9,6 +9,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import TypeAlias
 
+import numpy as np
+
+from . import piecewise
 from .emit import Emitter
 
 Operand: TypeAlias = "str | float | int"
@@ -152,12 +155,19 @@ class Arithmetic:
         return self.select(self.less(x, 0.0), float("nan"), y)
 
     def tanh(self, a: Operand) -> str:
-        """t / (t + 2) for t = e**2|x| - 1: with 2|x| = n ln 2 + r that is 2**n (e**r - 1) + (2**n - 1), where nothing
-        cancels. From |x| = 10 on it is 1. The power is made of the bits that rounding leaves: a NaN stays one."""
-        e, ints, x = self.e, self._ints, self._value(a)
+        """Of |x|, with the sign put back. From 9.01 on it is 1."""
+        x = self._value(a)
         size = self.abs(x)
-        inside = self.select(self.less(10.0, size), 10.0, size)
-        double = self.add(inside, inside)
+        inside = self.select(self.less(piecewise.LAST, size), piecewise.LAST, size)
+        tables = self.e.target.lanes == piecewise.PIECES
+        y = piecewise.evaluate(self.e, np.tanh, inside) if tables else self._tanh_by_exp(inside)
+        return self._copysign(y, x)
+
+    def _tanh_by_exp(self, x: str) -> str:
+        """t / (t + 2) for t = e**2x - 1: with 2x = n ln 2 + r that is 2**n (e**r - 1) + (2**n - 1), where nothing
+        cancels for x from 0 to 10. The power is made of the bits that rounding leaves: a NaN stays one."""
+        e, ints = self.e, self._ints
+        double = self.add(x, x)
         rounded = self.fma(double, _LOG2_E, _ROUND)
         n = self.sub(rounded, _ROUND)
         r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, double))
@@ -167,7 +177,7 @@ class Arithmetic:
         power = e.set(f"bitcast {ints} {biased} to {e.vector}")
         over = self.fma(self.mul(self._polynomial(r, _EXP[:-2]), r), r, r)
         t = self.fma(power, over, self.sub(power, 1.0))
-        return self._copysign(self.div(t, self.add(t, 2.0)), x)
+        return self.div(t, self.add(t, 2.0))
 
     def erf(self, a: Operand) -> str:
         """An odd polynomial near 0, beyond it 1 - erfc, whose logarithm is smooth; 1 from 4 on."""

@@ -49,8 +49,8 @@ class Emitter:
         self._numbers = count(1)
         self._block = "entry"
 
-    def narrow(self, lanes: int) -> Emitter:
-        """For the same function, registers of fewer lanes, cheaper where channels are few. It opens no blocks."""
+    def resized(self, lanes: int) -> Emitter:
+        """For the same function, registers of so many lanes: of fewer where channels are few. It opens no blocks."""
         twin = copy(self)
         twin.lanes, twin.vector = lanes, f"<{lanes} x float>"
         return twin

@@ -16,6 +16,8 @@ import cnnc
 from cnnc.compiler.pipeline import Options, compile_graph
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.keys import key_of
+from cnnc.runtime import runner as loop
+from cnnc.runtime.runner import runner, runner_ir
 from cnnc.runtime.store import Store, user_store
 from cnnc.weights import bind
 
@@ -27,6 +29,8 @@ X = np.random.default_rng(0).standard_normal((3, 3, 6, 6)).astype(np.float32)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of a process that has its native loop already, and keeps networks only."""
+    runner()
     monkeypatch.setenv("CNNC_CACHE_DIR", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -194,7 +198,65 @@ print(net(np.full((1, 3, 6, 6), 0.3, np.float32)).tobytes().hex())
     children = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(16)]
     answers = {child.communicate(timeout=120)[0] for child in children}
     assert len(answers) == 1 and "" not in answers
-    assert [path.suffix for path in folder.iterdir()] == [".cnnc"]
+    assert [path.suffix for path in folder.iterdir()] == [".cnnc", ".cnnc"]  # the network, and the loop that runs it
+
+
+@pytest.fixture
+def loops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Filled with a word whenever the native loop is compiled."""
+    made: list[str] = []
+
+    def counted(*args: str) -> bytes:
+        made.append("compiled")
+        return compile_loop(*args)
+
+    compile_loop = loop._compile
+    monkeypatch.setattr(loop, "_compile", counted)
+    monkeypatch.setattr(loop, "_made", [])
+    return made
+
+
+def anew(**more: Any) -> np.ndarray:
+    """As a process answers that has no loop yet."""
+    loop._made.clear()
+    return answer(**more)
+
+
+def kept_loop(folder: Path) -> Path:
+    (path,) = (path for path in folder.glob("*.cnnc") if path.stat().st_size < 5000)
+    return path
+
+
+def test_the_loop_is_kept_too(folder: Path, loops: list[str]):
+    first = anew()
+    np.testing.assert_array_equal(anew(), first)
+    np.testing.assert_array_equal(anew(threads=2), first)
+    assert loops == ["compiled"]
+    assert kept_loop(folder) in Store(folder).entries()
+
+
+def test_without_the_cache_the_loop_is_not_kept(folder: Path, loops: list[str]):
+    np.testing.assert_array_equal(anew(cache=False), anew(cache=False))
+    assert len(loops) == 2 and not folder.exists()
+
+
+@pytest.mark.parametrize("damage", [cut, empty, longer, older, flipped(0), flipped(0.05), flipped(0.3), flipped(0.6)])
+def test_a_damaged_loop_is_a_miss(folder: Path, loops: list[str], damage: Callable[[bytearray], bytearray]):
+    """Of the entry's bytes the last quarter are between the parts."""
+    first = anew()
+    path = kept_loop(folder)
+    path.write_bytes(damage(bytearray(path.read_bytes())))
+    np.testing.assert_array_equal(anew(), first)
+    assert len(loops) == 2
+
+
+@pytest.mark.parametrize("what", ["runner_ir", "llvmlite_version"])
+def test_another_loop_has_another_entry(loops: list[str], monkeypatch: pytest.MonkeyPatch, what: str):
+    first = anew()
+    other = {"runner_ir": lambda machine: runner_ir(machine) + "; another", "llvmlite_version": "0"}[what]
+    monkeypatch.setattr(loop, what, other)
+    np.testing.assert_array_equal(anew(), first)
+    assert len(loops) == 2
 
 
 def test_the_verb(cnnc: Command, folder: Path):

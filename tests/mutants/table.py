@@ -19,6 +19,8 @@ RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
 ARENA = "tests/native/test_arena.py"
 THREADS = "tests/driver/test_threads.py"
+HALVES = "tests/native/test_half_registers.py"
+PIECEWISE = "tests/native/test_piecewise.py"
 PASSES = "tests/passes"
 
 
@@ -56,6 +58,9 @@ KERNELS = _of(
     ("outer.py", "column.load(w.value, v * size)", "column.load(w.value, 0)", "vectors share weights", CONVOLUTIONS),
     ("epilogue.py", "self.e.load(extra, pixel * self.pitch)", "self.e.load(extra, 0)",
      "every pixel of a tile adds the first one's neighbour", TRANSPOSED),
+    ("epilogue.py", "q = min(p + 1, last)", "q = p", "two half registers are the same pixel's", HALVES),
+    ("epilogue.py", "self._extra(i, q)", "self._extra(i, p)", "the second half register has the first one's operand",
+     HALVES),
     ("epilogue.py", "spread * e.target.vector_bytes", "e.target.vector_bytes",
      "spread pixels read what lies beside them too close", TRANSPOSED),
     ("epilogue.py", "e.mul_int(number, self._tables_pitch)", "0", "every vector of a tile has the first one's bias",
@@ -197,6 +202,9 @@ PROGRAMS = _of(
     ("memory.py", "if at + room(buffer) <= start:", "if at <= start:", "a gap need not be large enough", ARENA),
     ("memory.py", "at = max(at, end)", "at = end", "a long neighbour is forgotten after a short one", ARENA),
     ("memory.py", "kept = batches.images(storage) > 1", "kept = False", "segments do not come again", ARENA),
+    ("piecewise.py", "_centre(function, low, high) if low else 0.0", "_centre(function, low, high)",
+     "what is small is not its own tanh", PIECEWISE),
+    ("piecewise.py", "LAST = 9.25", "LAST = 9.5", "past the last piece comes the first", PIECEWISE),
     ("barriers.py", "for a in earlier.writes for b in later.reads", "for a in () for b in ()",
      "nobody waits for what is read next", CONVOLUTIONS),
     ("barriers.py", "for a in earlier.reads for b in later.writes", "for a in () for b in ()",

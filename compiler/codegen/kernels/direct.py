@@ -94,8 +94,8 @@ class Direct:
                     self._tile(e, columns, a, here, weights, portion, high, self._columns(e, a, x), sums)
                     for v, (register, block) in enumerate(zip(columns, blocks, strict=True)):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
-                        for p in range(pixels):
-                            register.store(block.finish(sums[p][v].value, p), out, p * size * self.spread)
+                        for p, value in enumerate(block.finish_all([pixel[v].value for pixel in sums])):
+                            register.store(value, out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
                 row.value = e.choose(wrap, "i64", 0, row.value)

@@ -7,7 +7,7 @@ the output's shape read at the same place, tensors with one number a channel, or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,16 +106,37 @@ class Block:
 
     def finish(self, value: str, pixel: int) -> str:
         """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
-        words, tables = Arithmetic(self.e), iter(self.tables[self.epilogue.bias :])
+        return self._chain(self.e, value, self.tables, [self._extra(i, pixel) for i in range(len(self.extras))])
+
+    def finish_all(self, values: Sequence[str]) -> list[str]:
+        """The chain applied to all pixels from the first on. Two half registers go through it as a whole one."""
+        half = self.e.lanes
+        if half == self.e.target.lanes or not self.epilogue.links:
+            return [self.finish(value, pixel) for pixel, value in enumerate(values)]
+        whole, last, results = self.e.resized(2 * half), len(values) - 1, []
+
+        def join(a: str, b: str) -> str:
+            return self.e.pick(a, b, range(2 * half))
+
+        tables = [join(table, table) for table in self.tables]
+        for p in range(0, len(values), 2):
+            q = min(p + 1, last)
+            extras = [join(self._extra(i, p), self._extra(i, q)) for i in range(len(self.extras))]
+            both = self._chain(whole, join(values[p], values[q]), tables, extras)
+            results += [whole.pick(both, both, range(start, start + half)) for start in (0, half)]
+        return results[: len(values)]
+
+    def _chain(self, e: Emitter, value: str, tables: Sequence[str], extras: Sequence[str]) -> str:
+        words, rest = Arithmetic(e), iter(tables[self.epilogue.bias :])
         results = [value]
         for link in self.epilogue.links:
-            values = [results[o.index] if o.kind == "result" else self._extra(o, pixel) for o in link.operands]
+            values = [results[o.index] if o.kind == "result" else extras[o.index] for o in link.operands]
             assert link.op.scalar is not None
-            results.append(link.op.scalar(words, *values, **{name: next(tables) for name in link.tables}))
+            results.append(link.op.scalar(words, *values, **{name: next(rest) for name in link.tables}))
         return results[-1]
 
-    def _extra(self, operand: Operand, pixel: int) -> str:
-        extra = self.extras[operand.index]
-        if self.epilogue.extras[operand.index] != "tensor":
+    def _extra(self, index: int, pixel: int) -> str:
+        extra = self.extras[index]
+        if self.epilogue.extras[index] != "tensor":
             return extra
         return self.e.load(extra, pixel * self.pitch)

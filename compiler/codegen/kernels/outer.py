@@ -9,7 +9,7 @@ from ..emit import Emitter, Var
 
 def registers(e: Emitter, vectors: int, last: int) -> list[Emitter]:
     """What computes each vector of output channels: the last may be of fewer lanes."""
-    return [e] * (vectors - 1) + [e if last == e.lanes else e.narrow(last)]
+    return [e] * (vectors - 1) + [e if last == e.lanes else e.resized(last)]
 
 
 def zeros(columns: Sequence[Emitter], pixels: int) -> list[list[Var]]:
