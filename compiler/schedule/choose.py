@@ -55,7 +55,7 @@ def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[
     _require_supported(graph, regions)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     require_known(given, [region.node.name for region in regions])
-    windowed = {region.node.name: _windowed(region, target, exact) for region in regions}
+    windowed = {region.node.name: _windowed(graph, region, target, exact) for region in regions}
     rims = _rims(
         regions, schedule.places, {name: choice and given.get(name, choice) for name, choice in windowed.items()}
     )
@@ -90,23 +90,30 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):
         return Choice(_ALONG[op.name][op.axis != 1])
-    if isinstance(op, MaxPool) and _follows_tiles(graph, region, op, schedule):
+    if isinstance(op, MaxPool) and _follows_tiles(graph, region, schedule):
         return Choice(POOLED)
     return Choice(_PLAIN[op.name])
 
 
-def _follows_tiles(graph: Graph, region: Region, op: MaxPool, schedule: Schedule) -> bool:
-    """Whether a pooling takes squares of 2 x 2 of what nobody else reads and Winograd's algorithm makes, whose tiles
-    consist of such squares."""
-    (x,) = region.operands
-    producer = graph.producer(x)
+def _follows_tiles(graph: Graph, region: Region, schedule: Schedule) -> bool:
+    """Whether a pooling takes its squares from Winograd's tiles, which consist of such where their sides are even."""
+    producer = graph.producer(region.operands[0])
     choice = schedule.choices.get(producer.name)
-    if choice is None or choice.algorithm not in WINOGRAD or graph.sole_reader(x) is None or region.tail:
+    even = choice is not None and WINOGRAD.get(choice.algorithm, 1) % 2 == 0
+    return even and _is_pooled(graph, Region.of(graph, producer))
+
+
+def _is_pooled(graph: Graph, region: Region) -> bool:
+    """Whether of a convolution nothing but the maxima of squares of 2 x 2 is read, by one pooling."""
+    (y, *_) = region.node.outputs
+    reader = graph.sole_reader(y)
+    pool = Region.of(graph, reader) if reader else None
+    if pool is None or pool.anchor is None or not isinstance(op := pool.anchor.op, MaxPool) or pool.tail:
         return False
-    source, window = Region.of(graph, producer), op.window(x.type)
-    assert source.anchor is not None and isinstance(source.anchor.op, Conv)
+    assert region.anchor is not None and isinstance(region.anchor.op, Conv)
+    window = op.window(y.type)
     squares = window.kernel == window.stride == (2, 2) and not (any(window.sides) or window.ceil)
-    return squares and window.dilation == source.anchor.op.dilation == (1, 1) and not source.extras
+    return squares and window.dilation == region.anchor.op.dilation == (1, 1) and not region.extras
 
 
 def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
@@ -135,7 +142,7 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     return Choice("direct", *tile, solid)
 
 
-def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
+def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choice | None:
     """The choice for a convolution whose windows have several taps, leave pixels out or reach past the image; whether
     its tensors have rims makes no difference to it."""
     if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
@@ -154,7 +161,10 @@ def _windowed(region: Region, target: Target, exact: bool) -> Choice | None:
         return choice
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
+    pooled = _is_pooled(graph, region)
     for algorithm, outputs in WINOGRAD.items():
+        if pooled and outputs % 2:
+            continue
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
         for tile in winograd_tiles(count, vectors, target):

@@ -8,11 +8,12 @@ from ..ops.conv import Window
 from .schedule import Choice, Sides
 from .target import Target
 
-_MEMORY = 8.0  # bytes a cycle from beyond the caches
+_RIM = 8.0  # bytes a cycle
+_MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
 _WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
-_TRANSFORM = {4: 2.5, 6: 2.5, 8: 3.2}  # cycles for each number of a tile, fitted to 64 channels at 112 x 112
+_TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2}  # cycles for each number of a tile, fitted to 64 channels at 112 x 112
 _FAR = 200  # cycles until data comes from the L3 cache
-_HEAVY = 8 << 20  # bytes of weights
+_HEAVY = 256 << 10  # bytes of a point's weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
@@ -62,7 +63,7 @@ def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
     """What a rim around an image costs: zeros to write, and caches that hold less of what counts."""
     (height, width), (top, left, below, right) = image, rim
     area = (top + height + below) * (left + width + right) - height * width
-    return 2 * 4 * channels * area / _MEMORY
+    return 2 * 4 * channels * area / _RIM
 
 
 def winograd_cycles(
@@ -76,7 +77,8 @@ def winograd_cycles(
     first, again = (max(0.0, weights / speed - chunk) for speed in _WEIGHTS)
     far = _FAR if block * p * channels * size * size * 4 > target.l2_bytes // 2 else 0
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
-    products = ceil(vectors / v) * max(products, weights / _MEMORY)
+    often = 2 if target.lanes == 8 else 1
+    products = ceil(vectors / v) * max(products, weights * often / _MEMORY)
     planes = ceil(channels / target.lanes) + vectors
     return size * size * (products + planes * tiles * _TRANSFORM[size])
 
@@ -97,7 +99,7 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     weights, chunks = point * vectors * target.lanes, ceil(tiles / pixels)
     if weights <= target.l2_bytes // 2:
         chunks = ceil(chunks / _BLOCKS)
-    room = target.l2_bytes // 4 if weights <= _HEAVY else _OUTER
+    room = target.l2_bytes // 4 if weights < _HEAVY * size * size else _OUTER
     return max(1, min(room // (point * pixels), chunks))
 
 

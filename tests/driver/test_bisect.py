@@ -30,7 +30,7 @@ def sentence(cnnc: Command, path: Path, *more: object) -> str:
     return result.stdout.splitlines()[-1].replace(str(path), "m.cnn")
 
 
-@pytest.mark.parametrize("how", ["direct 4x1", "winograd2 4x1", "winograd4 4x1", "winograd6 4x1"])
+@pytest.mark.parametrize("how", ["direct 4x1", "winograd2 4x1", "winograd3 4x1", "winograd4 4x1", "winograd6 4x1"])
 def test_a_layer_alone_agrees_by_each_algorithm(cnnc: Command, model: Write, tmp_path: Path, how: str):
     """Though nothing that follows it blurs what one algorithm's roundings leave."""
     path = model("model M { input x: f32[N, 256, 24, 24]  output y = x -> conv(64, 3, pad=1) }\n")

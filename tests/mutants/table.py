@@ -242,6 +242,8 @@ SCHEDULE = _of(
     ("choose.py", "views = (\"slice\", \"split\", ", "views = (", "a slice is joined where nobody copied it", JOINS),
     ("choose.py", " and value in r.operands and value not in r.extras", "",
      "a planar image is added to blocks", CONVOLUTIONS),
+    ("choose.py", "WINOGRAD.get(choice.algorithm, 1) % 2 == 0", "choice.algorithm in WINOGRAD",
+     "maxima are taken from tiles with odd sides", WINOGRAD),
     ("cost.py", "<= lanes // 2\n", "<= lanes // 2 + 1\n", "nine channels are computed as eight", CONVOLUTIONS),
     ("phases.py", "reads[1] - reads[0] if len(reads) > 1 else 1", "1", "dilated taps lie side by side", TRANSPOSED),
     ("phases.py", "-(-(out - start) // stride)", "(out - start) // stride", "a phase's last output is left out",

@@ -64,7 +64,7 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("relu_1", "line 1 of the schedule names no choice: `relu_1`"),
         ("# fine\nrelu_1  quick 3 by 4", "line 2 of the schedule is no choice: `quick 3 by 4`"),
         ("relu_9  direct 3x1", "the schedule names `relu_9`, and no layer is called so"),
-        ("relu_1  depthwise 3x1", "it can be direct or winograd2 or winograd4 or winograd6"),
+        ("relu_1  depthwise 3x1", "it can be direct or winograd2 or winograd3 or winograd4 or winograd6"),
         ("relu_1  direct 40x1", "a tile can have 1 to 11 pixels"),
         ("relu_1  direct 3x1 merged", "rows are not merged here"),
         ("relu_1  direct 3x1 block 2", "only Winograd's algorithm has blocks"),

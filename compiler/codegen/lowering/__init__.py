@@ -20,6 +20,7 @@ from .winograd import lower_winograd
 LOWERINGS: dict[str, Lowering] = {
     "direct": lower_direct,
     "winograd2": lower_winograd,
+    "winograd3": lower_winograd,
     "winograd4": lower_winograd,
     "winograd6": lower_winograd,
     "gather": lower_gather,
