@@ -6,6 +6,7 @@ Fetches are spread over the work: many at once would keep loads waiting that mat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from ..emit import Emitter, Int, Var
 
@@ -24,11 +25,14 @@ class Ahead:
 
 
 class Portion:
-    """What one of a matrix's tiles fetches of the next matrix of weights: `lines` for each of its blocks."""
+    """What one of a matrix's tiles fetches of the next matrix of weights: so many `lines` for each block of channels,
+    whose weights are `full` bytes. Once all are fetched it is the last ones again, which costs little."""
 
-    def __init__(self, e: Emitter, matrix: str, tile: Int, blocks: Int, lines: int):
+    def __init__(self, e: Emitter, matrix: str, tile: Int, blocks: Int, full: int, lines: int):
         self._e, self._lines, self._line = e, lines, e.target.line_bytes
-        self.place = Var("ptr", e.at(matrix, e.mul_int(tile, e.mul_int(blocks, lines * self._line))))
+        portions = ceil(full / (lines * self._line)) if lines else 1
+        each = e.mul_int(blocks, lines * self._line)
+        self.place = Var("ptr", e.at(matrix, e.mul_int(e.min_int(tile, portions - 1), each)))
 
     def fetch(self) -> None:
         for line in range(self._lines):

@@ -90,7 +90,7 @@ class Direct:
                             block.fetch(pixels)
                     number = e.add_int(e.mul_int(row.value, tiles), e.div_int(column, pixels))
                     following = e.at(weights, a["weights_group"])
-                    portion = Portion(e, following, number, a["blocks"], self.ahead.next)
+                    portion = Portion(e, following, number, a["blocks"], e.lanes * vectors * size, self.ahead.next)
                     self._tile(e, columns, a, here, weights, portion, high, self._columns(e, a, x), sums)
                     for v, (register, block) in enumerate(zip(columns, blocks, strict=True)):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
