@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
 from child import in_child
-from harness import EVERY_PASS, compile_native, every_cpu, every_way, hold, images_for, run
+from harness import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, images_for, run, truth
 
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Value
@@ -144,3 +144,14 @@ def test_nobody_who_changes_a_result_changes_the_next():
     executable, inputs = Executable(native.artifact), images_for(native.graph)
     executable.run(inputs)["param_1"][:] = 7
     np.testing.assert_array_equal(executable.run(inputs)["param_1"], native.graph.params["p.param_1"].data)
+
+
+@every_cpu
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_roundings_of_equal_numbers_do_not_add_up(cpu: str, name: str):
+    """They all have the same sign, and bounds count on signs that differ."""
+    net = Net()
+    net.output(net.chain(net.input("x", image(3, 5, 1000)), stage(name, axis=3)))
+    native = compile_native(net.graph, cpu)
+    inputs = {"x": np.full((1, 3, 5, 1000), 0.7, np.float32)}
+    assert_right(every_way(native, inputs), truth(native, inputs))
