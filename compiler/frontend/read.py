@@ -26,8 +26,10 @@ from .elaborate.types import LETTER
 from .report import Failure, Report
 from .syntax import ast
 from .syntax.parse import parse
+from .uncollected import uncollected
 
 
+@uncollected()
 def read(text: str, params: Mapping[str, Param] = {}) -> Graph:
     """The graph that a text describes. `params` gives data and kind of the weights it names; raises `ModelError`."""
     source = Source("<ir>", text)

@@ -117,7 +117,7 @@ def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensor
     """Tensors under a name that the source gives them; where two do, `as` (which names weights) yields to a binding."""
     if isinstance(x, Tensor):
         full = f"{place.prefix}_{name}" if place.prefix else name
-        x.wire.maker.call(x.wire.index, 2 * place.nesting + weights, full.replace(".", "_"))
+        x.wire.maker.call(x.wire.output, 2 * place.nesting + weights, full.replace(".", "_"))
         return x.named(name)
     return x
 

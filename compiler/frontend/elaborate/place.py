@@ -164,16 +164,20 @@ class Place:
             )
         self.taken.add(name)
         path = self.path(name)
-        self.run.count(len(path) // LETTERS)
+        if len(path) >= LETTERS:
+            self.run.count(len(path) // LETTERS)
         return path
 
-    def claim(self, name: str, spec: ParamSpec) -> None:
-        """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
+    def want_weight(self, name: str, spec: ParamSpec) -> None:
+        """Raises `Refusal` for a weight that is too large, or of a shape that the batch decides."""
         if math.prod(size for size in spec.shape if isinstance(size, int)) > ELEMENTS:
             raise Refusal("E0330", f"the weight `{name}` would have more than 2^31 - 1 elements: {_shape(spec)}")
         for size in spec.shape:
             if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
                 raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        """A weight is born here; raises `Refusal` for a second of the same name."""
         _claim(self.run, self.ledger, name, spec)
 
     def inside(self, path: str, title: object = "", ledger: Ledger | None = None) -> Place:

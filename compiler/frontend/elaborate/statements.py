@@ -172,6 +172,7 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
         path = place.take(name)
         op = Parameter(ints(shape), float(start))
         (spec,) = op.params().values()
+        place.want_weight(path, spec)
         place.claim(path, spec)
     except Refusal as refusal:
         raise scope.failure(refusal, s) from None
@@ -179,7 +180,7 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
         raise unanswered(undecided, s.type, scope) from None
     if scope.unapplied:
         return SOME_TENSOR
-    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path.replace(".", "_"))
+    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path)
     place.run.applications.append(made)
     return Tensor(Wire(made, 0), made.types[0], Trail(name, made.types[0]))
 
