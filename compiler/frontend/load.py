@@ -18,13 +18,12 @@ from .elaborate.model import Elaborated, choose, elaborate, models_to_check, war
 from .elaborate.place import Run
 from .elaborate.program import FileModule, Program
 from .elaborate.reach import reached, to_graph
-from .elaborate.recursion import room
+from .elaborate.recursion import roomy
 from .elaborate.tensors import Tensor, Wire
 from .elaborate.unapplied import check_unapplied
 from .report import Enough, Failure, Report, Silenced
 from .syntax import ast
 from .syntax.sources import check_source, read_source
-from .uncollected import uncollected
 
 Settings = Mapping[str, object]
 Sizes = Mapping[str, int]
@@ -41,7 +40,7 @@ class Model:
     warnings: tuple[Diagnostic, ...]
 
 
-@uncollected()
+@roomy
 def load(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING, free: bool = False) -> Model:
     """The model of "file.cnn" or "file.cnn:Model"; raises `ModelError` with every error.
 
@@ -52,7 +51,7 @@ def load(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHI
     return _load(module, name, settings, sizes, free)
 
 
-@uncollected()
+@roomy
 def parse_text(
     text: str,
     name: str = "<text>",
@@ -66,7 +65,7 @@ def parse_text(
     return _load(_open_text(text, name), model, settings, sizes, free)
 
 
-@uncollected()
+@roomy
 def check(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """Every finding about a file: all of its models (or the one named) elaborated, sizes not given left free."""
     try:
@@ -76,7 +75,7 @@ def check(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTH
     return _check(module, name, settings, sizes)
 
 
-@uncollected()
+@roomy
 def check_text(text: str, name: str = "<text>", *, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """`check` for a text."""
     try:
@@ -86,7 +85,7 @@ def check_text(text: str, name: str = "<text>", *, sizes: Sizes = NOTHING) -> li
     return _check(module, None, NOTHING, sizes)
 
 
-@uncollected()
+@roomy
 def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings: Settings = NOTHING) -> dict[str, int]:
     """The sizes that inputs of these shapes give a model's letters: a photo of 480 x 640 says H=480, W=640."""
     module, name = _open(path)
@@ -159,8 +158,7 @@ def _telling(module: FileModule) -> Iterator[None]:
     """What ends an elaboration in here goes to the report."""
     with suppress(Silenced, Enough):
         try:
-            with room():
-                yield
+            yield
         except Failure as failure:
             module.report.add(failure.diagnostic)
         except RecursionError:

@@ -17,14 +17,12 @@ from .tensors import Application, Tensor, Wire
 
 def advise(network: Sequence[Application], outputs: Iterable[Wire]) -> Iterator[Diagnostic]:
     """Findings about a whole network, each where its source is."""
-    normalized = [made for made in network if made.op.name == "batchnorm"]
-    if any("bias" in norm.operands[0].maker.weights for norm in normalized):
-        read = Counter(wire for made in network for wire in made.operands) + Counter(outputs)
-        for norm in normalized:
-            yield from _undone_bias(norm, read)
-    met = set()
+    met: set[object] = set()  # a place may be applied a hundred thousand times
+    biased: dict[Wire, Application] = {}  # what batchnorms read
     for made in network:
         match made.op.name:
+            case "batchnorm" if "bias" in made.operands[0].maker.weights:
+                biased[made.operands[0]] = made.operands[0].maker
             case "cross_entropy":
                 scores = made.operands[0].maker
                 if scores.op.name == "softmax":
@@ -34,6 +32,10 @@ def advise(network: Sequence[Application], outputs: Iterable[Wire]) -> Iterator[
                 if (what := (made.op, x, made.span)) not in met:
                     met.add(what)
                     yield from _unread_border(made, x)
+    if biased:
+        read = Counter(wire for made in network for wire in made.operands) + Counter(outputs)
+        places = {layer.span: layer for wire, layer in biased.items() if read[wire] == 1}
+        yield from map(_undone_bias, places.values())
 
 
 def advise_training(section: ast.Section, scope: Scope) -> None:
@@ -58,12 +60,9 @@ def _named(e: ast.Expression, name: str) -> bool:
     return isinstance(callee, ast.Name) and callee.id == name
 
 
-def _undone_bias(norm: Application, read: Counter[Wire]) -> Iterator[Diagnostic]:
-    (x,) = norm.operands
-    layer = x.maker
-    if "bias" in layer.weights and read[x] == 1:
-        message = f"the bias of `{layer.op.name}` is undone by the batchnorm after it, which subtracts the mean"
-        yield _warning("W0301", message, layer, help="bias=false")
+def _undone_bias(layer: Application) -> Diagnostic:
+    message = f"the bias of `{layer.op.name}` is undone by the batchnorm after it, which subtracts the mean"
+    return _warning("W0301", message, layer, help="bias=false")
 
 
 def _unread_border(made: Application, x: Type) -> Iterator[Diagnostic]:

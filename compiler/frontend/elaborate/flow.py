@@ -47,7 +47,7 @@ def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unk
 
 def _applied(stage: Stage, x: Tensors | Unknown, place: Place, name: str | None = None) -> Tensors | Unknown:
     """What a stage makes of tensors. Of unknown ones all that is known is that an operator makes one."""
-    if not isinstance(x, Unknown) and all(isinstance(part, Tensor) for part in leaves(x)):
+    if isinstance(x, Tensor) or (not isinstance(x, Unknown) and all(isinstance(part, Tensor) for part in leaves(x))):
         return stage.apply(x, place, name)
     one = x is not UNKNOWN and isinstance(stage, OperatorStage) and stage.op.outputs == 1
     return SOME_TENSOR if one else UNKNOWN

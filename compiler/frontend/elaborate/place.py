@@ -133,18 +133,18 @@ class Place:
     above: Place | None = None
     ledger: Ledger | None = None
     nesting: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
 
     def number(self, kind: str) -> str:
         """`conv_2` for the second conv. What a named pipe numbers counts around it too: `as` renames nothing."""
         place = self
-        place.counts[kind] += 1
+        place.counts[kind] = own = place.counts.get(kind, 0) + 1
         while not place.title and place.above is not None:
             place = place.above
-            place.counts[kind] += 1
-        return f"{kind}_{self.counts[kind]}"
+            place.counts[kind] = place.counts.get(kind, 0) + 1
+        return f"{kind}_{own}"
 
     def chosen(self, name: str) -> str:
         """The weights' name that an `as` gives here: `n`, or `n_1`, `n_2`, … in a `repeat`."""

@@ -56,6 +56,8 @@ class FileModule(Module):
         return self._values.get(name, MISSING)
 
     def lost(self, name: str, node: ast.Node) -> bool:
+        if not self._lost:
+            return False
         seen = [*self._lost.get(-1, ()), *self._lost.get(self._declaration(node), ())]
         return any(name in fragment.names if name else fragment.nameless for fragment in seen)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...diagnostics import Diagnostic, Refusal
@@ -34,8 +34,7 @@ Outputs = dict[str, "Tensor | Unknown"]
 def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
-    for word in bound_in(body):
-        scope.coming.setdefault(word.text, scope.span(word))
+    scope.body = body.statements
     for statement in body.statements:
         scope.spend(1, statement)
         with scope.going_on():
@@ -62,18 +61,6 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
         if note is not None:
             types.settle(note, scope)
     return outputs
-
-
-def bound_in(body: ast.Body) -> Iterator[ast.Word]:
-    """The words that a body's statements bind, not counting those of `as`."""
-    for statement in body.statements:
-        match statement:
-            case ast.Binding(names=words):
-                yield from words
-            case ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
-                yield word
-            case ast.Output(name=word, value=value) if value is not None:
-                yield word
 
 
 def bind_names(s: ast.Binding, scope: Scope) -> None:

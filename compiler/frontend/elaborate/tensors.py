@@ -111,7 +111,7 @@ class Tensor:
 
     def after(self, step: object, x: Tensors) -> Tensor:
         """The same tensor, as the result of one step from `x`: what happened inside is that step's affair."""
-        before = next(leaves(x), None)
+        before = x if isinstance(x, Tensor) else next(leaves(x), None)
         return Tensor(self.wire, self.type, Trail(step, self.type, before.trail if before else None))
 
 
