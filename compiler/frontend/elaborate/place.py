@@ -12,10 +12,10 @@ from ...diagnostics import Diagnostic, Refusal, Span
 from ...ir.operator import ParamSpec
 from ...ir.structure import Input
 from ...ir.types import AXES, Dim, Type
-from ..report import Failure, Report, Silenced
+from ..report import APPLICATION, Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
-APPLICATIONS = 20_000
+APPLICATIONS = 100_000
 LETTERS = 500  # of a name that cost as much as an application
 INPUTS = 1_000
 NESTING = 64
@@ -58,6 +58,7 @@ class Run:
         report = self.report
         told = report.applications > APPLICATIONS
         report.applications += tensors
+        report.steps += APPLICATION * tensors
         if told:
             raise Silenced
         if report.applications > APPLICATIONS:

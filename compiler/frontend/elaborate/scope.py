@@ -10,7 +10,7 @@ from ...diagnostics import Diagnostic, Refusal, Source, Span
 from ...ir.operator import REGISTRY
 from ...ir.types import Dim
 from ..closest import closest
-from ..report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
+from ..report import UNKNOWN, Enough, Failure, Report, Silenced
 from ..syntax import ast
 from ..syntax.words import CONSTANTS
 from .functions import FUNCTIONS
@@ -22,7 +22,7 @@ from .values import WORDS, describe
 S = TypeVar("S", bound=Stage)
 
 MISSING = object()
-Plain = int | float | str | Dim | None  # what arguments mostly are; others may be too large to compare
+SIDES = 4
 CLOSE = 0.85  # a name so near to another is misspelt, and no name that was lost
 
 
@@ -33,6 +33,7 @@ class Module:
         self.source, self.report = source, report
         self.elaborated: set[int] = set()  # where declarations begin that some elaboration came by
         self._stages: dict[object, Any] = {}
+        self._bound: dict[int, dict[str, ast.Word]] = {}
 
     def __str__(self) -> str:
         return f"the file {self.source.name}"
@@ -43,13 +44,21 @@ class Module:
         """The stage that `make` makes of a callee's arguments, if it can be the one of the same call before."""
         arguments = []
         for name, value in given:
-            if not isinstance(value, Plain):
+            plain = _plain(value)
+            if plain is None:
                 return make()
-            arguments.append((name, type(value), str(value) if type(value) is float else value))
+            arguments.append((name, plain))
         key = (callee, node.start, node.end, *arguments)
         if key not in self._stages:
             self._stages[key] = make()
         return self._stages[key]
+
+    def bound_in(self, body: ast.Body) -> dict[str, ast.Word]:
+        """The names that a body's statements bind, each where they do so first; not counting those of `as`."""
+        if body.start not in self._bound:
+            words = reversed([*_bound(body.statements)])
+            self._bound[body.start] = {word.text: word for word in words}
+        return self._bound[body.start]
 
     def names(self) -> Iterable[str]:
         return ()
@@ -80,7 +89,7 @@ class Scope:
     perhaps: bool = False  # whether names on the way are bound, nobody knows
     untaken: bool = False  # nor whether it is evaluated at all
     advice: str = ""  # what to say of a name that nobody knows
-    body: tuple[ast.Statement, ...] = ()  # which binds names, now or later
+    body: ast.Body | None = None  # which binds names, now or later
     origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
 
     def copy(self, place: Place) -> Scope:
@@ -116,12 +125,11 @@ class Scope:
 
     def spend(self, steps: int, node: ast.Node) -> None:
         """Count work; raises `Enough`, with the reason in the report, beyond the limit."""
-        report = self.module.report
-        report.steps += steps
-        if report.steps > STEPS:
-            help = "a long list is looked at too often, or a long expression evaluated"
-            self.report(self.fail("E0331", f"more than {STEPS:,} steps of evaluation", node, help=help))
-            raise Enough
+        try:
+            self.module.report.spend(steps)
+        except Refusal as refusal:
+            self.report(self.failure(refusal, node))
+            raise Enough from None
 
     def failure(self, refusal: Refusal, node: ast.Node) -> Failure:
         span = self.span(node)
@@ -198,8 +206,8 @@ class Scope:
         return ""
 
     def coming(self) -> dict[str, ast.Word]:
-        """The names that the body binds, each where it does so first."""
-        return {word.text: word for word in reversed([*bound_in(self.body)])}
+        """The names that the body binds, now or later."""
+        return self.module.bound_in(self.body) if self.body else {}
 
     def suggest(self, name: str) -> str:
         """What may be meant by a name that nobody knows."""
@@ -213,8 +221,7 @@ class Scope:
         return suggestion(name, known, cutoff=cutoff)
 
 
-def bound_in(statements: Iterable[ast.Statement]) -> Iterator[ast.Word]:
-    """The words that statements bind, not counting those of `as`."""
+def _bound(statements: Iterable[ast.Statement]) -> Iterator[ast.Word]:
     for statement in statements:
         match statement:
             case ast.Binding(names=words):
@@ -223,6 +230,16 @@ def bound_in(statements: Iterable[ast.Statement]) -> Iterator[ast.Word]:
                 yield word
             case ast.Output(name=word, value=value) if value is not None:
                 yield word
+
+
+def _plain(value: Any) -> tuple[object, ...] | None:
+    """What tells a number, a word or a pair of such from others; `None` for what may be too large to compare."""
+    if isinstance(value, tuple):
+        parts = tuple(map(_plain, value)) if len(value) <= SIDES else (None,)
+        return None if None in parts else parts
+    if not isinstance(value, int | float | str | Dim | None):
+        return None
+    return type(value), str(value) if type(value) is float else value
 
 
 class GoingOn:

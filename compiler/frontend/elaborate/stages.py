@@ -10,10 +10,12 @@ from ...diagnostics import Refusal, Span
 from ...ir.kinds import shortened
 from ...ir.operator import Operator, ParamSpec
 from ...ir.types import BATCH, Type, Undecided, assuming
-from ..report import UNKNOWN, Failure, Silenced, Unknown
+from ..report import INFERENCE, UNKNOWN, Failure, Silenced, Unknown
 from .nested import Group, held, levels_of
 from .place import Ledger, Place, want_possible
 from .tensors import Application, Tensor, Tensors, Trail, Wire, describe, each, leaves
+
+MET = 64  # types of operands that a stage remembers
 
 
 class Stage:
@@ -75,7 +77,10 @@ class OperatorStage(Stage):
             types = tuple([operand.type for operand in operands])
             effect = self._met.get(types)
             if effect is None:
-                effect = self._met[types] = self._effect(types, path, place)
+                effect = self._effect(types, path, place)
+                if len(self._met) == MET:
+                    self._met.clear()
+                self._met[types] = effect
             elif len(effect.outputs) > 1:
                 place.run.count(len(effect.outputs) - 1)
             weights = {}
@@ -118,6 +123,7 @@ class OperatorStage(Stage):
     def _effect(self, types: tuple[Type, ...], path: str, place: Place) -> Effect:
         """What comes of operands of these types; raises `Refusal` or `Undecided`."""
         op = self.op
+        place.run.report.spend(INFERENCE)
         inferred = _inferred(op, types, place, self.span)
         outputs = inferred if isinstance(inferred, tuple) else (inferred,)
         place.run.count(len(outputs) - 1)

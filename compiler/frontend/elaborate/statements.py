@@ -34,7 +34,7 @@ Outputs = dict[str, "Tensor | Unknown"]
 def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
-    scope.body = body.statements
+    scope.body = body
     for statement in body.statements:
         scope.spend(1, statement)
         with scope.going_on():
