@@ -30,6 +30,7 @@ def to_graph(name: str, run: Run, outputs: dict[str, Wire]) -> Graph:
     graph = Graph(name)
     names = Names(made.path for made in run.inputs)
     values: dict[Wire, Value] = {}
+    params: dict[int, Param] = {}
     for made in run.inputs:
         value = Value(made.path, made.types[0])
         values[Wire(made, 0)] = graph.add_input(value, made.op, _spans(made))
@@ -40,7 +41,9 @@ def to_graph(name: str, run: Run, outputs: dict[str, Wire]) -> Graph:
         graph.add(Node(made.op, own, made.weights, spans=_spans(made)), [values[wire] for wire in made.operands])
         for weight in made.weights.values():
             spec = run.weights[weight]
-            graph.params[weight] = param_of(spec)
+            if id(spec) not in params:  # a stage asks for the same ones whenever it is applied
+                params[id(spec)] = param_of(spec)
+            graph.params[weight] = params[id(spec)]
     graph.outputs = {name: values[wire] for name, wire in outputs.items()}
     return graph
 
