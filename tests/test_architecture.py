@@ -27,11 +27,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cnnc.compiler.interpreter": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.tolerance": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.frontend.syntax": (
-        "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report", "cnnc.compiler.diagnostics", "cnnc.grammar",
-        "cnnc.runtime.errors",
+        "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report", "cnnc.compiler.frontend.uncollected",
+        "cnnc.compiler.diagnostics", "cnnc.grammar", "cnnc.runtime.errors",
     ),
     "cnnc.compiler.frontend.elaborate": (
         "cnnc.compiler.frontend.syntax", "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report",
+        "cnnc.compiler.frontend.uncollected",
         "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics", "cnnc.runtime.errors",
     ),
     "cnnc.compiler.frontend.weights": ("cnnc.compiler.ir", "cnnc.runtime.errors"),

@@ -17,9 +17,9 @@ from .elaborate.advice import advise
 from .elaborate.model import Elaborated, choose, elaborate, models_to_check, warn_unused_declarations
 from .elaborate.place import Run
 from .elaborate.program import FileModule, Program
-from .elaborate.reach import loose_ends, to_graph
-from .elaborate.recursion import room
-from .elaborate.tensors import Tensor
+from .elaborate.reach import reached, to_graph
+from .elaborate.recursion import roomy
+from .elaborate.tensors import Tensor, Wire
 from .elaborate.unapplied import check_unapplied
 from .report import Enough, Failure, Report, Silenced
 from .syntax import ast
@@ -40,6 +40,7 @@ class Model:
     warnings: tuple[Diagnostic, ...]
 
 
+@roomy
 def load(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING, free: bool = False) -> Model:
     """The model of "file.cnn" or "file.cnn:Model"; raises `ModelError` with every error.
 
@@ -50,6 +51,7 @@ def load(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHI
     return _load(module, name, settings, sizes, free)
 
 
+@roomy
 def parse_text(
     text: str,
     name: str = "<text>",
@@ -63,6 +65,7 @@ def parse_text(
     return _load(_open_text(text, name), model, settings, sizes, free)
 
 
+@roomy
 def check(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """Every finding about a file: all of its models (or the one named) elaborated, sizes not given left free."""
     try:
@@ -72,6 +75,7 @@ def check(path: str | Path, *, settings: Settings = NOTHING, sizes: Sizes = NOTH
     return _check(module, name, settings, sizes)
 
 
+@roomy
 def check_text(text: str, name: str = "<text>", *, sizes: Sizes = NOTHING) -> list[Diagnostic]:
     """`check` for a text."""
     try:
@@ -81,6 +85,7 @@ def check_text(text: str, name: str = "<text>", *, sizes: Sizes = NOTHING) -> li
     return _check(module, None, NOTHING, sizes)
 
 
+@roomy
 def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings: Settings = NOTHING) -> dict[str, int]:
     """The sizes that inputs of these shapes give a model's letters: a photo of 480 x 640 says H=480, W=640."""
     module, name = _open(path)
@@ -89,7 +94,7 @@ def sizes_of(path: str | Path, shapes: Mapping[str, Sequence[int]], *, settings:
         elaborate(choose(module, name), settings, run)
     found: dict[str, int] = {}
     for made in run.inputs:
-        for size, actual in zip(made.types[0].shape[1:], shapes.get(made.name, ())[1:], strict=False):
+        for size, actual in zip(made.types[0].shape[1:], shapes.get(made.path, ())[1:], strict=False):
             if isinstance(size, Dim):
                 found.setdefault(min(size.letters()), actual)
     return found
@@ -126,7 +131,8 @@ def _load(module: FileModule, name: str | None, settings: Settings, sizes: Sizes
     done = graph = None
     with _telling(module):
         done = elaborate(choose(module, name), settings, run)
-        graph = _graph(done, run)
+        _advise(done)
+        graph = to_graph(done.name, run, _outputs(done))
     wrong = module.report.of("error")
     if wrong or done is None or graph is None:
         raise model_error(module.report.of("error", "warning") if wrong else module.report.of("note"))
@@ -134,14 +140,17 @@ def _load(module: FileModule, name: str | None, settings: Settings, sizes: Sizes
     return Model(graph, train, tuple(done.sections("test")), tuple(module.report.of("warning", "note")))
 
 
-def _graph(done: Elaborated, run: Run) -> Graph | None:
-    """The graph of an elaboration, its advice reported; where an output failed, none, and advice about the rest."""
-    outputs = {word: value.wire for word, value in done.outputs.items() if isinstance(value, Tensor)}
+def _outputs(done: Elaborated) -> dict[str, Wire]:
+    """Where the outputs come from, of those that did not fail."""
+    return {word: value.wire for word, value in done.outputs.items() if isinstance(value, Tensor)}
+
+
+def _advise(done: Elaborated) -> None:
+    """Report advice about what the outputs need, or about everything where one of them failed."""
+    outputs, run = _outputs(done), done.run
     whole = len(outputs) == len(done.outputs)
-    graph = to_graph(done.name, run, outputs if whole else loose_ends(run))
-    for warning in advise(graph):
+    for warning in advise(reached(run, outputs.values()) if whole else run.applications, outputs.values()):
         run.report.add(warning)
-    return graph if whole else None
 
 
 @contextmanager
@@ -149,8 +158,7 @@ def _telling(module: FileModule) -> Iterator[None]:
     """What ends an elaboration in here goes to the report."""
     with suppress(Silenced, Enough):
         try:
-            with room():
-                yield
+            yield
         except Failure as failure:
             module.report.add(failure.diagnostic)
         except RecursionError:
@@ -164,7 +172,7 @@ def _check(module: FileModule, name: str | None, settings: Settings, sizes: Size
         for model in models:
             run = Run(module.report, sizes, free=True)
             with _telling(module):
-                _graph(elaborate(model, settings, run), run)
+                _advise(elaborate(model, settings, run))
         if name is None:
             warn_unused_declarations(module)
             check_unapplied(module)

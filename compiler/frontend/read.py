@@ -20,7 +20,7 @@ from .elaborate.arithmetic import TENSOR_ARITHMETIC
 from .elaborate.calls import operator_stage
 from .elaborate.expressions import evaluate
 from .elaborate.reach import param_of
-from .elaborate.recursion import room
+from .elaborate.recursion import roomy
 from .elaborate.scope import MISSING, Module, Scope
 from .elaborate.types import LETTER
 from .report import Failure, Report
@@ -28,15 +28,15 @@ from .syntax import ast
 from .syntax.parse import parse
 
 
+@roomy
 def read(text: str, params: Mapping[str, Param] = {}) -> Graph:
     """The graph that a text describes. `params` gives data and kind of the weights it names; raises `ModelError`."""
     source = Source("<ir>", text)
     reader = _Reader(source, params)
     graph = None
     try:
-        with room():
-            for declaration in parse(source).declarations:
-                graph = reader.declare(declaration)
+        for declaration in parse(source).declarations:
+            graph = reader.declare(declaration)
     except Failure as failure:
         raise model_error([failure.diagnostic]) from None
     if graph is None or graph.name in reader.regions:

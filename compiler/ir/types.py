@@ -132,6 +132,8 @@ class Dim:
             raise Undecided(f"{self} // {by}")
         if by <= 0:
             raise Undecided(f"{self} // {by}")
+        if by == 1:
+            return self
         whole = _linear(tuple((atom, c // by) for atom, c in self.terms), self.constant // by)
         rest = _linear(tuple((atom, c % by) for atom, c in self.terms), self.constant % by)
         return whole if isinstance(rest, int) else whole + _floor(rest, by)
@@ -146,10 +148,10 @@ class Dim:
         raise Undecided(f"{other} % ({self})")
 
     def __lt__(self, other: Size) -> bool:
-        return _decide(self - other, f"{self} < {other}", f"{self} >= {other}", below=0)
+        return _decide(self, "<", ">=", other, below=0)
 
     def __le__(self, other: Size) -> bool:
-        return _decide(self - other, f"{self} <= {other}", f"{self} > {other}", below=1)
+        return _decide(self, "<=", ">", other, below=1)
 
     def __gt__(self, other: Size) -> bool:
         return not self <= other
@@ -299,13 +301,15 @@ def _range(size: Size) -> tuple[float, float]:
     return low, high
 
 
-def _decide(difference: Size, question: str, opposite: str, below: int) -> bool:
+def _decide(a: Size, sign: str, opposite: str, b: Size, below: int) -> bool:
+    """Whether `a - b` is less than `below`, which is what `a sign b` asks; `opposite` is the other answer."""
+    difference = a - b
     low, high = _range(difference)
     if high < below:
         return True
     if low >= below:
         return False
     if isinstance(difference, Dim) and (BATCH in difference.letters() or (low == -inf and high == inf)):
-        raise Undecided(question)
-    _assume(question if low == -inf else opposite)
+        raise Undecided(f"{a} {sign} {b}")
+    _assume(f"{a} {sign if low == -inf else opposite} {b}")
     return low == -inf

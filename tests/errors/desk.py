@@ -19,7 +19,7 @@ TEXTS = {
     "nested.cnn": "const a0 = [0]\n"
     + "".join(f"const a{k} = [a{k - 1}]\n" for k in range(1, 251))
     + "model M { input x: f32[N, 3]  assert len(a250) == 1  output y = x }\n",
-    "large.cnn": "# " + "x" * 500_000,
+    "large.cnn": "# " + "x" * 1_000_000,
     "many/all.cnn": "".join(f'use "part{k}.cnn" as part{k}\n' for k in range(120)),
     **{f"many/part{k}.cnn": "block unit = relu\n" for k in range(120)},
     "siamese.cnn": """\

@@ -412,6 +412,6 @@ def test_a_file_that_does_not_parse_has_no_layout():
 
 
 def test_a_layout_that_could_not_be_read_again_is_refused():
-    deep = "[" * 150 + ", ".join(["[x,\n]"] * 3000) + "]" * 150
-    with pytest.raises(ModelError, match="larger than 500 kB"):
+    deep = "[" * 150 + ", ".join(["[x,\n]"] * 6000) + "]" * 150
+    with pytest.raises(ModelError, match="larger than 1 MB"):
         formatted(f"const a = {deep}")

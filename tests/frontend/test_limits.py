@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cnnc.compiler.frontend import check, parse_text
+from cnnc.compiler.frontend import check, check_text, parse_text
 from cnnc.compiler.ir.text import show
 
 ROUNDS = range(1, 80)
@@ -54,7 +54,7 @@ PROGRAMS = {
     "weights beyond 2^31": (applied("flatten -> dense(1000000000)"), "E0330"),
     "many parts": ("model M { input x: f32[N, 2147483647] a = x -> split(2147483647) output y = a[0] }", "E0336"),
     "a power": (applied("conv(10**10**10, 1)"), "E0314"),
-    "a large file": ("#" + "x" * 500_001, "E0104"),
+    "a large file": ("#" + "x" * 1_000_001, "E0104"),
     "a NUL": ("const a = 1\0", "E0103"),
 }
 
@@ -73,6 +73,24 @@ def test_what_is_within_the_limits_works():
     assert len(parse_text(applied(" -> ".join(["relu"] * 5000))).graph.nodes()) == 5001
 
 
+def test_a_hundred_thousand_applications_work():
+    rounds = "model M { input x: f32[N, 3] output y = x -> repeat(%d, relu) }"
+    assert check_text(rounds % 50_000) == []
+    assert [(d.code, d.message) for d in check_text(rounds % 50_001)] == [("E0331", "more than 100,000 applications")]
+    assert len(parse_text(rounds % 30_000).graph.nodes()) == 30_001
+
+
+def test_much_evaluation_ends():
+    body = applied("repeat(30_000, b)", f"block b {{ input x a = {'1 + ' * 100}1 output y = x + a }}")
+    found = [d for d in check_text(body) if d.severity == "error"]
+    assert [(d.code, d.message) for d in found] == [("E0331", "more than 600,000 steps of evaluation")]
+
+
+def test_comments_count_as_words():
+    assert [d.code for d in check_text("#\n" * 60_001)] == ["E0104"]
+    assert check_text("#\n" * 59_000) == []
+
+
 def test_a_printed_graph_of_two_thousand_nodes_is_a_file():
     unit = "block unit(c) { input x  output y = (x -> conv(c, 3, stride=1, pad=1, bias=false) -> batchnorm, x) -> add }"
     printed = show(parse_text(applied("repeat(667, unit(3))", unit)).graph)
@@ -83,7 +101,7 @@ def test_a_printed_graph_of_two_thousand_nodes_is_a_file():
 
 def test_all_files_of_a_program_are_no_larger_than_one(tmp_path: Path):
     for k in range(4):
-        (tmp_path / f"{k}.cnn").write_text("# " + "x" * 199_000)
+        (tmp_path / f"{k}.cnn").write_text("# " + "x" * 399_000)
     (tmp_path / "all.cnn").write_text("".join(f'use "{k}.cnn" as part{k}\n' for k in range(4)) + applied("relu"))
     found = check(tmp_path / "all.cnn")
     assert [(d.code, d.span and d.span.line) for d in found if d.severity == "error"] == [("E0335", 3)]

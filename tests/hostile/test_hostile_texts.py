@@ -81,6 +81,12 @@ def test_large_texts(name: str, verb: str, jail: Jail, tmp_path: Path):
     ask_all(text, jail, tmp_path, (verb,))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", texts.ALLOWED)
+def test_all_that_is_allowed(name: str, jail: Jail, tmp_path: Path):
+    ask_all(texts.ALLOWED[name], jail, tmp_path, ("check",))
+
+
 # What is no file, or another one.
 
 

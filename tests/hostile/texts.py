@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cnnc.compiler.frontend.elaborate.place import APPLICATIONS
 from cnnc.compiler.frontend.syntax.sources import LARGEST, WORDS
-from cnnc.compiler.frontend.syntax.words import words_of
+from cnnc.compiler.frontend.syntax.words import length
 
 BYTES, SIGNS = LARGEST - 1_000, WORDS - 500  # with room for what stands around them
 CONSTS = SIGNS // 4
@@ -16,7 +17,7 @@ def model(stage: str = "relu", before: str = "", shape: str = "3, 8, 8") -> str:
 def filled(unit: str, share: float = 1) -> str:
     """As many copies as a file, or this share of one, holds; `%d` counts them."""
     copies = BYTES // (len(unit.encode()) + 3 * unit.count("%d"))
-    if words := len(words_of(unit.replace("%d", ""))):
+    if words := length(unit.replace("%d", "")):
         copies = min(copies, SIGNS // words)
     return "".join(unit.replace("%d", str(k)) for k in range(int(share * copies)))
 
@@ -30,6 +31,53 @@ def chain(first: str, step: str, rounds: int = 79) -> str:
 
 def nested(opened: str, inner: str, closed: str, depth: int) -> str:
     return opened * depth + inner + closed * depth
+
+
+# What is applied again and again, how many applications a round is, and what it needs.
+REPEATED = {
+    "relu": ("relu", 2, "", "3, 8, 8"),
+    "a named relu": ("relu as n", 2, "", "3, 8, 8"),
+    "a named pipe": ("(relu -> relu) as n", 3, "", "3, 8, 8"),
+    "conv": ("conv(3, 3, pad=1)", 2, "", "3, 8, 8"),
+    "conv and batchnorm": ("(conv(3, 3, pad=1) -> batchnorm)", 3, "", "3, 8, 8"),
+    "batchnorm": ("batchnorm", 2, "", "3, 8, 8"),
+    "lrn": ("lrn(3)", 2, "", "3, 8, 8"),
+    "windows": ("maxpool(3, stride=1, pad=1)", 2, "", "3, H, W"),
+    "windows that multiply letters": ("conv(3, 2, pad=1)", 2, "", "3, H, W"),
+    "a fan": ("([relu, relu] -> add)", 5, "", "3, 8, 8"),
+    "split": ("split(3) -> concat", 5, "", "3, 8, 8"),
+    "a block": ("b", 3, "block b = relu", "3, 8, 8"),
+    "a block of warnings": ("b", 3, "block b { input x u = 1 output y = x -> relu }", "3, 8, 8"),
+    "a block of many layers": (
+        "b(3, 1)",
+        8,
+        "block b(c, k) = conv(c, k, pad=k//2, bias=false) -> batchnorm -> relu "
+        "-> conv(c, (k, k), pad=same, bias=false) -> batchnorm -> relu",
+        "3, 8, 8",
+    ),
+    "a block of many sizes": (
+        "b(3)",
+        7,
+        "block b(r) { input x g = x -> global_avgpool -> conv(x.channels // r, 1) -> relu -> conv(x.channels, 1) "
+        "output y = x * g }",
+        "3, 8, 8",
+    ),
+    "a block of sums": ("b", 6, "block b { input x a = x + 1 c = a * x d = c - x output y = d / 2 }", "3, 8, 8"),
+    "a block with weights": ("b", 4, "block b { input x param g: f32[3, 1, 1] = 1 output y = x + g }", "3, 8, 8"),
+    "a block of long names": ("b" * 400, 3, f"block {'b' * 400} = relu", "3, 8, 8"),
+}
+
+
+def repeated(name: str, more: int) -> str:
+    """As many rounds as are allowed, or some more."""
+    stage, count, before, shape = REPEATED[name]
+    return model(f"repeat({APPLICATIONS // count + more}, {stage})", before, shape)
+
+
+def doubled(first: str) -> str:
+    """As many applications of a stage as are allowed, without `repeat`."""
+    powers = [k for k in range(1, 30) if APPLICATIONS >> k & 1 and 1 << k < APPLICATIONS]
+    return model("->".join(f"a{k}" for k in powers), chain(first, "@ -> @", max(powers)))
 
 
 DEEP = {
@@ -169,30 +217,18 @@ SHARED = {
     "a wide body, repeated": "block b{input x a="
     + filled("1+", 2 / 3)
     + "1 output y=x->relu}\n"
-    + model("repeat(9000,b)"),
+    + model("repeat(30000,b)"),
     "defaults, repeated": "block b(p=" + filled("1+", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
-    "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(19999,relu)}}\n" for k in range(1000)),
-    "repeat relu": model("repeat(19_990, relu)"),
-    "repeat conv": model("repeat(19_990, conv(3, 3, pad=1))"),
-    "repeat batchnorm": model("repeat(19_990, batchnorm)"),
-    "repeat block": model("repeat(9_990, b)", "block b = relu"),
-    "repeat squeeze": model(
-        "repeat(19_990, b)",
-        "block b { input x g = x -> global_avgpool -> conv(x.channels, 1) -> sigmoid output y = x * g }",
-    ),
-    "repeat keep": model("repeat(19_990, relu, keep=true) -> add"),
-    "repeat keep, concat": model("repeat(19_990, relu, keep=true) -> concat"),
-    "repeat of an error": model("repeat(19_990, b)", "block b = conv(3, 9)"),
-    "repeat of warnings": model("repeat(9_990, b)", "block b { input x u = 1 output y = x -> relu }"),
+    "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(999,relu)}}\n" for k in range(1000)),
+    "repeat keep, concat": model(f"repeat({APPLICATIONS}, relu, keep=true) -> concat"),
+    "repeat of an error": model(f"repeat({APPLICATIONS}, b)", "block b = conv(3, 9)"),
     "repeat concat": model("repeat(30, [identity, identity] -> concat)"),
-    "repeat split": model("repeat(19_990, split(3) -> concat)"),
-    "repeat wide split": model("repeat(19_990, split(60000) -> concat)", shape="60000"),
-    "repeat of letters": model("repeat(19_990, maxpool(3, stride=2, pad=1))", shape="3, H, W"),
-    "letters multiply": model("repeat(19_990, conv(3, 2, pad=1))", shape="3, H, W"),
+    "repeat wide split": model("repeat(90, split(60000) -> concat)", shape="60000"),
     "repeat 10**9": model("repeat(10**9, relu)"),
     "repeat repeats": model("repeat(10**9, repeat(10**9, relu))"),
     "repeat nothing": model("repeat(10**9, repeat(0, relu))"),
     "nested repeats": model(nested("repeat(9,", "relu", ")", 150)),
+    **{f"repeat {name} too often": repeated(name, +5) for name in REPEATED},
     "doubling": model("d(" * 60 + "relu" + ")" * 60, "block d(f) = f -> f"),
     "doubling blocks": model(
         "b40", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
@@ -229,7 +265,7 @@ SHARED = {
     + "=conv(3,1)\nblock c="
     + "->".join(["b" * 9_000] * (BYTES // 9_010 - 1))
     + "\n"
-    + model("repeat(900,c)"),
+    + model("repeat(9000,c)"),
     "huge sum": model("repeat(16, [identity,identity]->concat)->conv(2147483647,1)"),
     "huge lists of reals": model("normalize(a18, a18)", chain("[1.0]", "[@,@]", 18)),
     "long lists of reals": model("normalize(a, a)", "const a=[" + filled("1.5,") + "]"),
@@ -241,9 +277,9 @@ SHARED = {
     ),
     "a deep doubled list": model("conv(1, 1, weight=a999)", chain("[1]", "[@]", 999)),
     "the same weights often": model(
-        "repeat(9000, conv(3, a, weight=w))",
+        "repeat(33000, conv(3, a, weight=w))",
         "const w=[" + ("[" + "1," * 90 + "],") * 90 + "]\nconst a = 90",
-        shape="3,9000,9000",
+        shape="3,33000,33000",
     ),
     "fans": model("[" + "relu," * 19_000 + "] -> add"),
     "fans of errors": model("[" + filled("conv(1,99),") + "] -> add"),
@@ -256,10 +292,23 @@ SHARED = {
     + filled("x,", 1 / 3)
     + ")->b}",
 }
+# As many applications as are allowed. Only checking is as fast: what makes a graph of them takes as long as it takes.
+ALLOWED = {
+    **{f"repeat {name}": repeated(name, -5) for name in REPEATED},
+    "doubled relu": doubled("relu"),
+    "doubled batchnorm": doubled("batchnorm"),
+    "doubled blocks": model(
+        "b15", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 16))
+    ),
+    "a share": "model M{input x:f32[N,3,8,8] share s=conv(3,1)->batchnorm "
+    f"output y=x->repeat({APPLICATIONS // 3 - 5},s)}}",
+    "doubled batchnorm in a long text": filled("block b%d=relu\n", 9 / 10) + doubled("batchnorm"),
+    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10) + repeated("a block of many sizes", -5),
+}
 HUGE = {
-    "letters grow": model("repeat(20_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
+    "letters grow": model("repeat(100_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
     "all at once": "block w(s) = s(s) block d(s) = s -> s model M { input x: f32[N, 6, 8, 8] output z = x -> w(w) "
-    "output v = x -> repeat(200_000, relu) output u = x -> " + "d(" * 16 + "relu" + ")" * 16 + " output r = x -> "
+    "output v = x -> repeat(1_000_000, relu) output u = x -> " + "d(" * 18 + "relu" + ")" * 18 + " output r = x -> "
     "split(100_000)[0] output s = x -> upsample(100_000) output t = x -> conv(2_147_483_647, 1) }",
     "doubling tuples": "model M { input x: f32[N, 3] t0 = (x, x)\n"
     + "".join(f"t{k} = (t{k - 1}, t{k - 1})\n" for k in range(1, 80))

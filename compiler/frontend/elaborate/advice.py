@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...diagnostics import Diagnostic
-from ...ir.graph import Graph, Node
 from ...ir.kinds import sides
+from ...ir.types import Type
 from ...ops.conv import Conv, Depthwise, Window
 from ...ops.pool import AvgPool, MaxPool
 from ..syntax import ast
 from .scope import Scope
-from .tensors import Tensor
+from .tensors import Application, Tensor, Wire
 
 
-def advise(graph: Graph) -> Iterator[Diagnostic]:
-    """Findings about a whole graph, each where its source is."""
-    for node in graph.nodes():
-        match node.op.name:
-            case "batchnorm":
-                yield from _undone_bias(node, graph)
+def advise(network: Sequence[Application], outputs: Iterable[Wire]) -> Iterator[Diagnostic]:
+    """Findings about a whole network, each where its source is."""
+    met: set[object] = set()  # a place may be applied a hundred thousand times
+    biased: dict[Wire, Application] = {}  # what batchnorms read
+    for made in network:
+        match made.op.name:
+            case "batchnorm" if "bias" in made.operands[0].maker.weights:
+                biased[made.operands[0]] = made.operands[0].maker
             case "cross_entropy":
-                scores = graph.producer(graph.operands(node)[0])
+                scores = made.operands[0].maker
                 if scores.op.name == "softmax":
                     yield _warning("W0302", TWICE, scores, help=LOGITS)
             case "conv" | "depthwise" | "maxpool" | "avgpool":
-                yield from _unread_border(node, graph)
+                x = made.operands[0].type
+                if (what := (made.op, x, made.span)) not in met:
+                    met.add(what)
+                    yield from _unread_border(made, x)
+    if biased:
+        read = Counter(wire for made in network for wire in made.operands) + Counter(outputs)
+        places = {layer.span: layer for wire, layer in biased.items() if read[wire] == 1}
+        yield from map(_undone_bias, places.values())
 
 
 def advise_training(section: ast.Section, scope: Scope) -> None:
@@ -50,27 +60,24 @@ def _named(e: ast.Expression, name: str) -> bool:
     return isinstance(callee, ast.Name) and callee.id == name
 
 
-def _undone_bias(norm: Node, graph: Graph) -> Iterator[Diagnostic]:
-    (x,) = graph.operands(norm)
-    layer = graph.producer(x)
-    if "bias" in layer.weights and graph.sole_reader(x) is norm:
-        message = f"the bias of `{layer.op.name}` is undone by the batchnorm after it, which subtracts the mean"
-        yield _warning("W0301", message, layer, help="bias=false")
+def _undone_bias(layer: Application) -> Diagnostic:
+    message = f"the bias of `{layer.op.name}` is undone by the batchnorm after it, which subtracts the mean"
+    return _warning("W0301", message, layer, help="bias=false")
 
 
-def _unread_border(node: Node, graph: Graph) -> Iterator[Diagnostic]:
+def _unread_border(made: Application, x: Type) -> Iterator[Diagnostic]:
     """Pixels at the far ends that no window reaches, where windows touch or overlap and seem to cover all.
 
     A pool whose windows stand side by side is let be: that it drops what is left over is what everybody expects.
     """
-    op, (x,) = node.op, graph.operands(node)
+    op = made.op
     assert isinstance(op, Conv | Depthwise | MaxPool | AvgPool)
-    if not all(isinstance(size, int) for size in x.type.shape[1:]):
+    if not all(isinstance(size, int) for size in x.shape[1:]):
         return
-    window = op.window(x.type)
+    window = op.window(x)
     lost, more = [], []
     for size, pads, reach, stride in zip(
-        x.type.known[1:], zip(window.sides[:2], window.sides[2:], strict=True), window.reach, window.stride, strict=True
+        x.known[1:], zip(window.sides[:2], window.sides[2:], strict=True), window.reach, window.stride, strict=True
     ):
         left_over = (size + sum(pads) - reach) % stride
         covered = reach > stride or (reach == stride and isinstance(op, Conv | Depthwise))
@@ -78,9 +85,9 @@ def _unread_border(node: Node, graph: Graph) -> Iterator[Diagnostic]:
         more.append(stride - left_over if lost[-1] else 0)
     if any(lost):
         what = [f"the last {_count(n, word)}" for n, word in zip(lost, ("row", "column"), strict=True) if n]
-        message = f"`{op.name}` never reads {' and '.join(what)} of {x.type}"
+        message = f"`{op.name}` never reads {' and '.join(what)} of {x}"
         cure = f"pad={_wider(window, more)}" if isinstance(op, Conv | Depthwise) else "ceil=true"
-        yield _warning("W0303", message, node, help=f"{cure}, or another size of image")
+        yield _warning("W0303", message, made, help=f"{cure}, or another size of image")
 
 
 def _wider(window: Window, more: list[int]) -> str:
@@ -92,5 +99,5 @@ def _count(n: int, word: str) -> str:
     return word if n == 1 else f"{n} {word}s"
 
 
-def _warning(code: str, message: str, node: Node, help: str) -> Diagnostic:
-    return Diagnostic(code, message, node.spans[0] if node.spans else None, help=help, severity="warning")
+def _warning(code: str, message: str, made: Application, help: str) -> Diagnostic:
+    return Diagnostic(code, message, made.span, help=help, severity="warning")

@@ -96,8 +96,11 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, right: ast.Node, scop
     return _applied(TENSOR_ARITHMETIC[operator], {side: float(number)}, (tensor,), node, scope)
 
 
-def _applied(operator: str, attributes: dict[str, Any], x: Any, node: ast.Node, scope: Scope) -> Tensor:
-    stage = OperatorStage(bind(REGISTRY[operator], attributes), scope.span(node))
+def _applied(operator: str, attributes: dict[str, float], x: Any, node: ast.Node, scope: Scope) -> Tensor:
+    record = REGISTRY[operator]
+    stage = scope.module.remembered(
+        record, attributes.items(), node, lambda: OperatorStage(bind(record, attributes), scope.span(node))
+    )
     result = stage.apply(x, scope.home)
     if not isinstance(result, Tensor):
         raise Silenced

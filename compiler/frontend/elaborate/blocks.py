@@ -35,9 +35,13 @@ class BlockValue(Parametric):
         return self.block.name.text
 
     def call(self, given: Sequence[Given], node: ast.Node, scope: Scope) -> BlockStage:
-        inner = bind_parameters(self.block, self.module, given, node, scope)
-        with placed(node, scope):
-            return BlockStage(self, inner, tuple(given), scope.span(node))
+        def make() -> BlockStage:
+            inner = bind_parameters(self.block, self.module, given, node, scope)
+            with placed(node, scope):
+                return BlockStage(self, inner, tuple(given), scope.span(node))
+
+        arguments = [((argument.name, scope.origin(argument.node)), argument.value) for argument in given]
+        return scope.module.remembered(self, arguments, node, make)
 
 
 @dataclass(frozen=True, eq=False)

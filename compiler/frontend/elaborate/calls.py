@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from ...diagnostics import Refusal
@@ -81,7 +82,7 @@ def _call(e: ast.Call, scope: Scope) -> Any:
     callee = evaluate(e.callee, scope)
     given = []
     for k, argument in enumerate(e.arguments):
-        advice = _words(callee, k, argument)
+        advice = _words(callee, k, argument.name) if is_operator(callee) else ""
         inside = replace(scope, advice=advice) if advice or scope.advice else scope
         given.append(Given(argument.name, attempt(argument.value, inside), argument))
     _want_no_tensors(e, callee, given, scope)
@@ -98,10 +99,10 @@ def _call(e: ast.Call, scope: Scope) -> Any:
     raise scope.fail("E0216", f"{describe(callee)} cannot be called", e.callee, help=scope.hidden(e.callee))
 
 
-def _words(callee: Any, position: int, argument: ast.Argument) -> str:
+@cache
+def _words(record: type[Operator], position: int, name: str | None) -> str:
     """The words that an attribute knows, if it knows any."""
-    specs = list(callee.attrs) if is_operator(callee) else []
-    meant = [s for k, s in enumerate(specs) if (s.name == argument.name if argument.name else k == position)]
+    meant = [s for k, s in enumerate(record.attrs) if (s.name == name if name else k == position)]
     return "".join(f"`{spec.name}` is {spec.kind.wanted}" for spec in meant if spec.kind.words)
 
 
@@ -167,11 +168,15 @@ def accepted(record: Signed, given: Sequence[Given], node: ast.Node, scope: Scop
 
 def operator_stage(record: type[Operator], given: Sequence[Given], node: ast.Node, scope: Scope) -> OperatorStage:
     """An operator with these arguments; raises `Failure` for those that do not fit."""
-    arguments = accepted(record, given, node, scope)
-    try:
-        return OperatorStage(bind(record, arguments), scope.span(node))
-    except Refusal as refusal:
-        raise scope.failure(refusal, node) from None
+
+    def make() -> OperatorStage:
+        arguments = accepted(record, given, node, scope)
+        try:
+            return OperatorStage(bind(record, arguments), scope.span(node))
+        except Refusal as refusal:
+            raise scope.failure(refusal, node) from None
+
+    return scope.module.remembered(record, [(a.name, a.value) for a in given], node, make)
 
 
 def _function(function: Function, given: Sequence[Given], node: ast.Node, scope: Scope) -> Any:

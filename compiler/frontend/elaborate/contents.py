@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,7 +27,7 @@ class Contents:
         home = scope.home
         run = Run(scope.module.report, scope.run.sizes, free=True)
         place = Place(
-            run, home.prefix, home.title, home.above, home.ledger, home.nesting, Counter(home.counts), {*home.taken}
+            run, home.prefix, home.title, home.above, home.ledger, home.nesting, dict(home.counts), {*home.taken}
         )
         self.section, self.scope, self.whole = section, scope.copy(place), whole
         self.said: dict[str, Span] = {}

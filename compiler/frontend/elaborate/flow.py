@@ -47,7 +47,7 @@ def flow(e: ast.Expression, x: Tensors | Unknown, scope: Scope) -> Tensors | Unk
 
 def _applied(stage: Stage, x: Tensors | Unknown, place: Place, name: str | None = None) -> Tensors | Unknown:
     """What a stage makes of tensors. Of unknown ones all that is known is that an operator makes one."""
-    if not isinstance(x, Unknown) and all(isinstance(part, Tensor) for part in leaves(x)):
+    if isinstance(x, Tensor) or (not isinstance(x, Unknown) and all(isinstance(part, Tensor) for part in leaves(x))):
         return stage.apply(x, place, name)
     one = x is not UNKNOWN and isinstance(stage, OperatorStage) and stage.op.outputs == 1
     return SOME_TENSOR if one else UNKNOWN
@@ -117,7 +117,7 @@ def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensor
     """Tensors under a name that the source gives them; where two do, `as` (which names weights) yields to a binding."""
     if isinstance(x, Tensor):
         full = f"{place.prefix}_{name}" if place.prefix else name
-        x.wire.maker.call(x.wire.index, 2 * place.nesting + weights, full.replace(".", "_"))
+        x.wire.maker.call(x.wire.output, 2 * place.nesting + weights, full.replace(".", "_"))
         return x.named(name)
     return x
 

@@ -12,10 +12,10 @@ from ...diagnostics import Diagnostic, Refusal, Span
 from ...ir.operator import ParamSpec
 from ...ir.structure import Input
 from ...ir.types import AXES, Dim, Type
-from ..report import Failure, Report, Silenced
+from ..report import APPLICATION, Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
-APPLICATIONS = 20_000
+APPLICATIONS = 100_000
 LETTERS = 500  # of a name that cost as much as an application
 INPUTS = 1_000
 NESTING = 64
@@ -58,6 +58,7 @@ class Run:
         report = self.report
         told = report.applications > APPLICATIONS
         report.applications += tensors
+        report.steps += APPLICATION * tensors
         if told:
             raise Silenced
         if report.applications > APPLICATIONS:
@@ -133,18 +134,18 @@ class Place:
     above: Place | None = None
     ledger: Ledger | None = None
     nesting: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
 
     def number(self, kind: str) -> str:
         """`conv_2` for the second conv. What a named pipe numbers counts around it too: `as` renames nothing."""
         place = self
-        place.counts[kind] += 1
+        place.counts[kind] = own = place.counts.get(kind, 0) + 1
         while not place.title and place.above is not None:
             place = place.above
-            place.counts[kind] += 1
-        return f"{kind}_{self.counts[kind]}"
+            place.counts[kind] = place.counts.get(kind, 0) + 1
+        return f"{kind}_{own}"
 
     def chosen(self, name: str) -> str:
         """The weights' name that an `as` gives here: `n`, or `n_1`, `n_2`, … in a `repeat`."""
@@ -164,16 +165,20 @@ class Place:
             )
         self.taken.add(name)
         path = self.path(name)
-        self.run.count(len(path) // LETTERS)
+        if len(path) >= LETTERS:
+            self.run.count(len(path) // LETTERS)
         return path
 
-    def claim(self, name: str, spec: ParamSpec) -> None:
-        """A weight is born here; raises `Refusal` for a second of the same name, or a shape that the batch decides."""
+    def want_weight(self, name: str, spec: ParamSpec) -> None:
+        """Raises `Refusal` for a weight that is too large, or of a shape that the batch decides."""
         if math.prod(size for size in spec.shape if isinstance(size, int)) > ELEMENTS:
             raise Refusal("E0330", f"the weight `{name}` would have more than 2^31 - 1 elements: {_shape(spec)}")
         for size in spec.shape:
             if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
                 raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
+
+    def claim(self, name: str, spec: ParamSpec) -> None:
+        """A weight is born here; raises `Refusal` for a second of the same name."""
         _claim(self.run, self.ledger, name, spec)
 
     def inside(self, path: str, title: object = "", ledger: Ledger | None = None) -> Place:

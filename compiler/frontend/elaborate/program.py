@@ -11,11 +11,11 @@ from ....runtime.errors import ModelError
 from ...diagnostics import Diagnostic, Refusal, Source, Span
 from ...ir.kinds import cut
 from ..closest import closest
-from ..report import UNKNOWN, Report
+from ..report import UNKNOWN, WORD, Report
 from ..syntax import ast
 from ..syntax.parse import salvage
 from ..syntax.sources import LARGEST, WORDS, read_source
-from ..syntax.words import words_of
+from ..syntax.words import length
 from .blocks import BlockValue, ModelValue
 from .cycles import find_cycles
 from .expressions import attempt
@@ -56,6 +56,8 @@ class FileModule(Module):
         return self._values.get(name, MISSING)
 
     def lost(self, name: str, node: ast.Node) -> bool:
+        if not self._lost:
+            return False
         seen = [*self._lost.get(-1, ()), *self._lost.get(self._declaration(node), ())]
         return any(name in fragment.names if name else fragment.nameless for fragment in seen)
 
@@ -155,9 +157,14 @@ class Program:
     def load(self, source: Source, path: Path | None = None) -> FileModule:
         """A file, as far as it parses, and all that it uses; raises `Refusal` if that is too much in all."""
         self._bytes += len(source.text.encode(errors="replace"))
-        self._words += len(words_of(source.text))
+        words = length(source.text)
+        self._words += words
         if self._bytes > LARGEST or self._words > WORDS:
-            raise Refusal(TOO_MANY, f"more text in all files than {LARGEST // 1000} kB or {WORDS:,} words and signs")
+            raise Refusal(
+                TOO_MANY,
+                f"more text in all files than {LARGEST // 1_000_000} MB or {WORDS:,} words, signs and comments",
+            )
+        self.report.spend(WORD * words)
         file, errors = salvage(source)
         for error in errors:
             self.report.add(error)

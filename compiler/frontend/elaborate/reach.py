@@ -13,48 +13,44 @@ from .place import Run
 from .tensors import Application, Wire
 
 
+def reached(run: Run, outputs: Iterable[Wire]) -> list[Application]:
+    """What was applied and some output needs, in order."""
+    needed = {wire.maker for wire in outputs}
+    found = []
+    for made in reversed(run.applications):
+        if made in needed:
+            found.append(made)
+            for wire in made.operands:
+                needed.add(wire.maker)
+    return found[::-1]
+
+
 def to_graph(name: str, run: Run, outputs: dict[str, Wire]) -> Graph:
     """The graph of the outputs. Inputs keep their names; of the other values, those with the same name are numbered."""
     graph = Graph(name)
-    needed = _reached(wire.maker for wire in outputs.values())
-    names = Names(made.name for made in run.inputs)
+    names = Names(made.path for made in run.inputs)
     values: dict[Wire, Value] = {}
+    params: dict[int, Param] = {}
     for made in run.inputs:
-        value = Value(made.name, made.types[0])
+        value = Value(made.path, made.types[0])
         values[Wire(made, 0)] = graph.add_input(value, made.op, _spans(made))
-    for made in run.applications:
-        if made in needed:
-            own = tuple(Value(names.fresh(n), t) for n, t in zip(made.names(), made.types, strict=True))
-            values.update({Wire(made, i): value for i, value in enumerate(own)})
-            graph.add(Node(made.op, own, made.weights, spans=_spans(made)), [values[wire] for wire in made.operands])
-            for weight in made.weights.values():
-                spec = run.weights[weight]
-                graph.params[weight] = param_of(spec)
+    for made in reached(run, outputs.values()):
+        own = tuple([Value(names.fresh(n), t) for n, t in zip(made.names(), made.types, strict=True)])
+        for i, value in enumerate(own):
+            values[Wire(made, i)] = value
+        graph.add(Node(made.op, own, made.weights, spans=_spans(made)), [values[wire] for wire in made.operands])
+        for weight in made.weights.values():
+            spec = run.weights[weight]
+            if id(spec) not in params:  # a stage asks for the same ones whenever it is applied
+                params[id(spec)] = param_of(spec)
+            graph.params[weight] = params[id(spec)]
     graph.outputs = {name: values[wire] for name, wire in outputs.items()}
     return graph
-
-
-def loose_ends(run: Run) -> dict[str, Wire]:
-    """What was made and nothing reads."""
-    read = {wire for made in run.applications for wire in made.operands}
-    made = (Wire(made, i) for made in run.applications for i in range(len(made.types)))
-    return {f"end_{n}": wire for n, wire in enumerate(made) if wire not in read}
 
 
 def param_of(spec: ParamSpec) -> Param:
     """A weight of a graph as its operator wants it."""
     return Param(Type("f32", spec.shape), spec.trained, spec.start, spec.data() if spec.data else None)
-
-
-def _reached(makers: Iterable[Application]) -> set[Application]:
-    reached: set[Application] = set()
-    waiting = list(makers)
-    while waiting:
-        made = waiting.pop()
-        if made not in reached:
-            reached.add(made)
-            waiting.extend(wire.maker for wire in made.operands)
-    return reached
 
 
 def _spans(made: Application) -> tuple:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ...diagnostics import Diagnostic, Refusal, Source, Span
 from ...ir.operator import REGISTRY
+from ...ir.types import Dim
 from ..closest import closest
-from ..report import STEPS, UNKNOWN, Enough, Failure, Report, Silenced
+from ..report import UNKNOWN, Enough, Failure, Report, Silenced
 from ..syntax import ast
 from ..syntax.words import CONSTANTS
 from .functions import FUNCTIONS
 from .place import Place, Run
+from .stages import Stage
 from .synonyms import FOREIGN_STAGES, SYNONYMS
 from .values import WORDS, describe
 
+S = TypeVar("S", bound=Stage)
+
 MISSING = object()
+SIDES = 4
 CLOSE = 0.85  # a name so near to another is misspelt, and no name that was lost
 
 
@@ -27,9 +32,33 @@ class Module:
     def __init__(self, source: Source, report: Report):
         self.source, self.report = source, report
         self.elaborated: set[int] = set()  # where declarations begin that some elaboration came by
+        self._stages: dict[object, Any] = {}
+        self._bound: dict[int, dict[str, ast.Word]] = {}
 
     def __str__(self) -> str:
         return f"the file {self.source.name}"
+
+    def remembered(
+        self, callee: object, given: Iterable[tuple[object, Any]], node: ast.Node, make: Callable[[], S]
+    ) -> S:
+        """The stage that `make` makes of a callee's arguments, if it can be the one of the same call before."""
+        arguments = []
+        for name, value in given:
+            plain = _plain(value)
+            if plain is None:
+                return make()
+            arguments.append((name, plain))
+        key = (callee, node.start, node.end, *arguments)
+        if key not in self._stages:
+            self._stages[key] = make()
+        return self._stages[key]
+
+    def bound_in(self, body: ast.Body) -> dict[str, ast.Word]:
+        """The names that a body's statements bind, each where they do so first; not counting those of `as`."""
+        if body.start not in self._bound:
+            words = reversed([*_bound(body.statements)])
+            self._bound[body.start] = {word.text: word for word in words}
+        return self._bound[body.start]
 
     def names(self) -> Iterable[str]:
         return ()
@@ -60,7 +89,7 @@ class Scope:
     perhaps: bool = False  # whether names on the way are bound, nobody knows
     untaken: bool = False  # nor whether it is evaluated at all
     advice: str = ""  # what to say of a name that nobody knows
-    coming: dict[str, Span] = field(default_factory=dict)  # names that the body binds, now or later
+    body: ast.Body | None = None  # which binds names, now or later
     origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
 
     def copy(self, place: Place) -> Scope:
@@ -96,12 +125,11 @@ class Scope:
 
     def spend(self, steps: int, node: ast.Node) -> None:
         """Count work; raises `Enough`, with the reason in the report, beyond the limit."""
-        report = self.module.report
-        report.steps += steps
-        if report.steps > STEPS:
-            help = "a long list is looked at too often, or a long expression evaluated"
-            self.report(self.fail("E0331", f"more than {STEPS:,} steps of evaluation", node, help=help))
-            raise Enough
+        try:
+            self.module.report.spend(steps)
+        except Refusal as refusal:
+            self.report(self.failure(refusal, node))
+            raise Enough from None
 
     def failure(self, refusal: Refusal, node: ast.Node) -> Failure:
         span = self.span(node)
@@ -149,7 +177,7 @@ class Scope:
             raise Silenced
         value = self.find(name)
         if value is MISSING:
-            if name not in self.coming and self.module.lost("", node) and not self.near(name, CLOSE):
+            if name not in self.coming() and self.module.lost("", node) and not self.near(name, CLOSE):
                 raise Silenced
             raise self.fail("E0201", f"nothing is called `{name}`", node, help=self.suggest(name))
         if value is UNKNOWN:
@@ -177,16 +205,41 @@ class Scope:
                 return f"`{e.id}` is bound at {self.bound[e.id]}, and hides {describe(outer)}"
         return ""
 
+    def coming(self) -> dict[str, ast.Word]:
+        """The names that the body binds, now or later."""
+        return self.module.bound_in(self.body) if self.body else {}
+
     def suggest(self, name: str) -> str:
         """What may be meant by a name that nobody knows."""
-        if name in self.coming:
-            return f"`{name}` is bound below, at {self.coming[name]}"
+        if (coming := self.coming().get(name)) is not None:
+            return f"`{name}` is bound below, at {self.span(coming)}"
         return self.near(name) or FOREIGN_STAGES.get(name.lower().replace("_", "")) or self.advice
 
     def near(self, name: str, cutoff: float = 0.7) -> str:
         operators = [word for word, record in REGISTRY.items() if record.stage]
         known = [*self.names, *self.module.names(), *FUNCTIONS, *operators, *WORDS, *CONSTANTS]
         return suggestion(name, known, cutoff=cutoff)
+
+
+def _bound(statements: Iterable[ast.Statement]) -> Iterator[ast.Word]:
+    for statement in statements:
+        match statement:
+            case ast.Binding(names=words):
+                yield from words
+            case ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
+                yield word
+            case ast.Output(name=word, value=value) if value is not None:
+                yield word
+
+
+def _plain(value: Any) -> tuple[object, ...] | None:
+    """What tells a number, a word or a pair of such from others; `None` for what may be too large to compare."""
+    if isinstance(value, tuple):
+        parts = tuple(map(_plain, value)) if len(value) <= SIDES else (None,)
+        return None if None in parts else parts
+    if not isinstance(value, int | float | str | Dim | None):
+        return None
+    return type(value), str(value) if type(value) is float else value
 
 
 class GoingOn:

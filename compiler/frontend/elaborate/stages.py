@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ...diagnostics import Refusal, Span
 from ...ir.kinds import shortened
-from ...ir.operator import Operator
+from ...ir.operator import Operator, ParamSpec
 from ...ir.types import BATCH, Type, Undecided, assuming
-from ..report import UNKNOWN, Failure, Silenced, Unknown
+from ..report import INFERENCE, UNKNOWN, Failure, Silenced, Unknown
 from .nested import Group, held, levels_of
 from .place import Ledger, Place, want_possible
 from .tensors import Application, Tensor, Tensors, Trail, Wire, describe, each, leaves
+
+MET = 64  # types of operands that a stage remembers
 
 
 class Stage:
@@ -38,11 +40,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What an operator makes of operands of some types: those of its outputs, and weights by their roles.
+
+    `plain` where messages may leave it out: it changes no shape.
+    """
+
+    outputs: tuple[Type, ...]
+    weights: tuple[tuple[str, ParamSpec], ...]
+    plain: bool
+
+
+@dataclass(frozen=True)
 class OperatorStage(Stage):
-    """An operator with its attributes bound."""
+    """An operator with its attributes bound. It remembers what it gives for types that it has met."""
 
     op: Operator
     span: Span
+    _met: dict[tuple[Type, ...], Effect] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @property
     def kind(self) -> str:
@@ -55,33 +70,36 @@ class OperatorStage(Stage):
         op = self.op
         operands: tuple[Tensor, ...] = ()
         try:
-            place.run.count(max(held(x), 1))
+            place.run.count(max(held(x), 1) if isinstance(x, tuple) else 1)
             operands = self._operands(x)
             own = place.number(op.name)
             path = place.take(name or own)
-            types = tuple(operand.type for operand in operands)
-            inferred = _inferred(op, types, place, self.span)
-            outputs = inferred if isinstance(inferred, tuple) else (inferred,)
-            place.run.count(len(outputs) - 1)
-            for output in outputs:
-                want_possible(f"`{op.name}` would give", output)
-            weights = self._weights(types, path, place)
+            types = tuple([operand.type for operand in operands])
+            effect = self._met.get(types)
+            if effect is None:
+                effect = self._effect(types, path, place)
+                if len(self._met) == MET:
+                    self._met.clear()
+                self._met[types] = effect
+            elif len(effect.outputs) > 1:
+                place.run.count(len(effect.outputs) - 1)
+            weights = {}
+            for role, spec in effect.weights:
+                weights[role] = weight = f"{path}.{role}"
+                place.claim(weight, spec)
         except Refusal as refusal:
             raise place.failure(refusal, self.span, self._trails(operands)) from None
         except Undecided as undecided:
             _undecided(undecided, place, self.span)
             return UNKNOWN
-        wires = tuple(operand.wire for operand in operands)
-        made = Application(
-            op, wires, outputs, weights, self.span, (path if name else place.path(own)).replace(".", "_")
-        )
+        made = Application(op, tuple([operand.wire for operand in operands]), effect.outputs, weights, self.span, path)
         place.run.applications.append(made)
         before = operands[0].trail if operands else None
-        plain = op.inputs == 1 and op.scalar is not None and not op.attrs
-        results = tuple(
-            Tensor(Wire(made, i), output, Trail(op, output, before, plain)) for i, output in enumerate(outputs)
-        )
-        return results if op.outputs is None else results[0]
+        results = [
+            Tensor(Wire(made, i), output, Trail(op, output, before, effect.plain))
+            for i, output in enumerate(effect.outputs)
+        ]
+        return tuple(results) if op.outputs is None else results[0]
 
     def _operands(self, x: Tensors) -> tuple[Tensor, ...]:
         op = self.op
@@ -102,12 +120,19 @@ class OperatorStage(Stage):
             raise Refusal("E0309", f"`{op.name}` takes {op.inputs} tensors, got {len(operands)}")
         return operands
 
-    def _weights(self, types: tuple[Type, ...], path: str, place: Place) -> dict[str, str]:
-        weights = {}
-        for role, spec in self.op.params(*types).items():
-            weights[role] = f"{path}.{role}"
-            place.claim(weights[role], spec)
-        return weights
+    def _effect(self, types: tuple[Type, ...], path: str, place: Place) -> Effect:
+        """What comes of operands of these types; raises `Refusal` or `Undecided`."""
+        op = self.op
+        place.run.report.spend(INFERENCE)
+        inferred = _inferred(op, types, place, self.span)
+        outputs = inferred if isinstance(inferred, tuple) else (inferred,)
+        place.run.count(len(outputs) - 1)
+        for output in outputs:
+            want_possible(f"`{op.name}` would give", output)
+        weights = tuple(op.params(*types).items())
+        for role, spec in weights:
+            place.want_weight(f"{path}.{role}", spec)
+        return Effect(outputs, weights, op.inputs == 1 and op.scalar is not None and not op.attrs)
 
     def _trails(self, operands: tuple[Tensor, ...]) -> tuple[str, ...]:
         if len(operands) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...diagnostics import Diagnostic, Refusal
@@ -34,8 +34,7 @@ Outputs = dict[str, "Tensor | Unknown"]
 def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], Any]) -> Outputs:
     """Elaborate the statements; `enter` gives the value of an input. The result is the outputs by name."""
     outputs: Outputs = {}
-    for word in bound_in(body):
-        scope.coming.setdefault(word.text, scope.span(word))
+    scope.body = body
     for statement in body.statements:
         scope.spend(1, statement)
         with scope.going_on():
@@ -62,18 +61,6 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
         if note is not None:
             types.settle(note, scope)
     return outputs
-
-
-def bound_in(body: ast.Body) -> Iterator[ast.Word]:
-    """The words that a body's statements bind, not counting those of `as`."""
-    for statement in body.statements:
-        match statement:
-            case ast.Binding(names=words):
-                yield from words
-            case ast.Input(name=word) | ast.Param(name=word) | ast.Share(name=word):
-                yield word
-            case ast.Output(name=word, value=value) if value is not None:
-                yield word
 
 
 def bind_names(s: ast.Binding, scope: Scope) -> None:
@@ -172,6 +159,7 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
         path = place.take(name)
         op = Parameter(ints(shape), float(start))
         (spec,) = op.params().values()
+        place.want_weight(path, spec)
         place.claim(path, spec)
     except Refusal as refusal:
         raise scope.failure(refusal, s) from None
@@ -179,7 +167,7 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
         raise unanswered(undecided, s.type, scope) from None
     if scope.unapplied:
         return SOME_TENSOR
-    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path.replace(".", "_"))
+    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path)
     place.run.applications.append(made)
     return Tensor(Wire(made, 0), made.types[0], Trail(name, made.types[0]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ...diagnostics import Span
 from ...ir.kinds import cut
@@ -17,7 +17,10 @@ from .nested import Group
 SHOWN, LETTERS = 8, 200  # steps of a trail that a message shows, and how much of each
 
 
-@dataclass(eq=False)
+# A program makes a hundred thousand of these; a frozen dataclass takes three times as long to make.
+
+
+@dataclass(eq=False, slots=True)
 class Application:
     """One operator applied: a node of the graph, if an output turns out to need it."""
 
@@ -26,7 +29,7 @@ class Application:
     types: tuple[Type, ...]
     weights: dict[str, str]
     span: Span | None
-    name: str  # `conv_1`, with the names of its scopes before it
+    path: str  # `conv_1`, with the names of its scopes before it
     called: dict[int, tuple[int, str]] = field(default_factory=dict)  # by output: nesting of the scope, name there
 
     def call(self, index: int, nesting: int, name: str) -> None:
@@ -35,22 +38,27 @@ class Application:
             self.called[index] = nesting, name
 
     def names(self) -> tuple[str, ...]:
-        one = len(self.types) == 1
-        return tuple(
-            self.called[i][1] if i in self.called else self.name if one else f"{self.name}_{i}"
-            for i in range(len(self.types))
-        )
+        count, called = len(self.types), self.called
+        if count == len(called) == 1:
+            return (called[0][1],)
+        own = self.path.replace(".", "_")
+        if count == 1:
+            return (own,)
+        return tuple([called[i][1] if i in called else f"{own}_{i}" for i in range(count)])
 
 
-@dataclass(frozen=True)
-class Wire:
+class Wire(NamedTuple):
     """One output of an application."""
 
     maker: Application
-    index: int
+    output: int
+
+    @property
+    def type(self) -> Type:
+        return self.maker.types[self.output]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Trail:
     """The way a tensor came since it last had a name; the texts are made only when a message needs them."""
 
@@ -86,7 +94,7 @@ class Trail:
         return " -> ".join(shown)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Tensor:
     """A tensor of the model."""
 
@@ -103,7 +111,7 @@ class Tensor:
 
     def after(self, step: object, x: Tensors) -> Tensor:
         """The same tensor, as the result of one step from `x`: what happened inside is that step's affair."""
-        before = next(leaves(x), None)
+        before = x if isinstance(x, Tensor) else next(leaves(x), None)
         return Tensor(self.wire, self.type, Trail(step, self.type, before.trail if before else None))
 
 

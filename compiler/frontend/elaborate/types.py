@@ -123,7 +123,7 @@ WRITTEN = "a size is a number or one capital letter, and in a model's input perh
 
 
 def _whole(e: ast.Expression, scope: Scope) -> Size:
-    value = evaluate(e, replace(scope, advice=WRITTEN))
+    value = evaluate(e, scope if isinstance(e, ast.Constant) else replace(scope, advice=WRITTEN))
     if not is_number(value) or isinstance(value, float):
         help = "use `//` for whole division" if isinstance(value, float) else ""
         raise scope.fail("E0303", f"a size is a whole number, got {describe(value)}", e, help=help)

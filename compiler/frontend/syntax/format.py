@@ -27,9 +27,7 @@ Formatting again changes nothing. Words stay, but for commas at the end of brack
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise, takewhile
@@ -39,6 +37,7 @@ from lark import Token
 
 from ....runtime.errors import InternalError
 from ...diagnostics import Source
+from ..uncollected import uncollected
 from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
@@ -52,7 +51,7 @@ WIDTH = 100
 
 def format(source: Source) -> str:
     """A file in the one layout; raises `ModelError` with its syntax errors, or if it gets too large."""
-    with _uncollected():
+    with uncollected():
         text = _laid_out(source)
     check_source(Source(f"the layout of {source.name}", text), len(text.encode()))
     if _words(text) != _words(source.text):
@@ -64,18 +63,6 @@ def _laid_out(source: Source) -> str:
     parse(source)
     document: Doc = _parser().parse(source.text, "file")
     return write(Weaver(source.text).weave(flatten(document)), WIDTH)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector, which would look again and again at a million objects, none of them garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @cache

@@ -8,11 +8,11 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 from ...diagnostics import Diagnostic, Source, Span, model_error
-from .words import words_of
+from .words import length
 
 # So much is checked and laid out in two seconds, whatever it says.
-LARGEST = 500_000  # bytes
-WORDS = 60_000  # and signs
+LARGEST = 1_000_000  # bytes
+WORDS = 60_000  # and signs and comments
 
 
 def read_source(path: Path, name: str) -> Source:
@@ -51,9 +51,11 @@ def source_of(data: bytes, name: str) -> Source:
 def check_source(source: Source, size: int) -> None:
     """Refuse a text that is too large or holds a NUL."""
     if size > LARGEST:
-        raise model_error([Diagnostic("E0104", f"{source.name} is larger than {LARGEST // 1000} kB", file=source.name)])
-    if size > WORDS and (words := len(words_of(source.text))) > WORDS:
-        message = f"{source.name} has {words:,} words and signs; {WORDS:,} is the limit"
+        raise model_error(
+            [Diagnostic("E0104", f"{source.name} is larger than {LARGEST // 1_000_000} MB", file=source.name)]
+        )
+    if size > WORDS and (words := length(source.text)) > WORDS:
+        message = f"{source.name} has {words:,} words, signs and comments; {WORDS:,} is the limit"
         raise model_error([Diagnostic("E0104", message, file=source.name)])
     if (at := source.text.find("\0")) >= 0:
         raise model_error([Diagnostic("E0103", "a NUL byte in the text", Span(source, at, at + 1))])

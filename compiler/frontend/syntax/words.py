@@ -51,6 +51,11 @@ def words_of(text: str) -> list[str]:
     return [word for word in _TOKEN.findall(text) if word[0] != "#"]
 
 
+def length(text: str) -> int:
+    """How many words, signs and comments a text has."""
+    return len(_TOKEN.findall(text))
+
+
 def tokens_of(text: str) -> list[Token]:
     """The words of a text and where they start."""
     return [Token(m[0], m.start()) for m in _TOKEN.finditer(text) if m[0][0] != "#"]
