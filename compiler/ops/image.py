@@ -61,8 +61,9 @@ class Normalize(Operator):
 
     def reference(self, *arrays: Array, **params: Array) -> Array:
         (x,) = arrays
-        mean, std = (np.reshape(v, (-1, *[1] * (x.ndim - 2))).astype(x.dtype) for v in (self.mean, self.std))
-        return (x - mean) / std
+        each = [1] * max(0, x.ndim - 2)  # a tensor without channels takes a number
+        mean, std = (np.reshape(v, (-1, *each) if isinstance(v, tuple) else ()) for v in (self.mean, self.std))
+        return (x - mean.astype(x.dtype)) / std.astype(x.dtype)
 
     def tables(self, **params: Array) -> dict[str, Array]:
         """Scale and shift per channel; none where one number stands for all."""

@@ -106,5 +106,7 @@ def test_bytes_become_numbers_and_bytes_again(apply):
     assert_allclose(apply("scale", x, k=1 / 255).ravel(), [0, 0.2, 1])
     assert_allclose(apply("normalize", x, mean=[0, 1, 5], std=[1, 2, 10]).ravel(), [0, 25, 25])
     assert_allclose(apply("normalize", x, mean=51, std=102).ravel(), [-0.5, 0, 2])
+    loss = apply("normalize", np.float32(3.0), mean=-2.0, std=-2.0)
+    assert loss.shape == () and loss == -2.5
     odd = np.array([[-3.0, 0.5, 1.5, 254.5, 300.0, math.nan, math.inf, -math.inf]])
     assert_array_equal(apply("to_u8", odd), [[0, 0, 2, 254, 255, 0, 255, 0]])
