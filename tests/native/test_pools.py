@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builder import Net, image, stage
-from harness import EVERY_PASS, compile_native, every_cpu, every_way, hold
+from harness import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, truth
 
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.schedule.target import target
@@ -70,3 +70,18 @@ def test_maxima_are_exact_and_nan_wins(cpu: str):
     local, whole = results.values()
     np.testing.assert_array_equal(local, windows.max((-2, -1)))
     np.testing.assert_array_equal(whole, array.max((2, 3), keepdims=True))
+
+
+@every_cpu
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [("global_avgpool", {}), ("avgpool", {"kernel": 28}), ("adaptive_avgpool", {"h": 2, "w": 2})],
+)
+def test_roundings_of_equal_numbers_do_not_add_up(cpu: str, name: str, attributes: dict[str, Any]):
+    """As in a white picture, whose sums' roundings have one sign each."""
+    net = Net()
+    net.output(net.chain(net.input("x", image(17, 56, 56)), stage(name, **attributes)))
+    native = compile_native(net.graph, cpu)
+    for number in (0.7, 0.95):
+        inputs = {"x": np.full((1, 17, 56, 56), number, np.float32)}
+        assert_right(every_way(native, inputs), truth(native, inputs))

@@ -94,9 +94,15 @@ class Pool:
         ]
         start = e.constant(float("-inf")) if self.kind == "max" else "zeroinitializer"
         values = [Var(e.vector, start) for _ in range(n)]
-        with e.walk(corner, axes, values) as tap:
-            for p, value in enumerate(values):
-                value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
+        with e.walk(corner, axes[:1], values) as line:
+            # A row's sum for itself: roundings of many equal numbers, which have one sign, would add up.
+            partial = values if self.kind == "max" else [Var(e.vector, start) for _ in range(n)]
+            with e.walk(line, axes[1:], partial) as tap:
+                for p, value in enumerate(partial):
+                    value.value = self._take(e, value.value, e.load(tap, p * self.step * size))
+            if self.kind == "mean":
+                for value, row_sum in zip(values, partial, strict=True):
+                    value.value = self._take(e, value.value, row_sum.value)
         place = e.mul_int(x, size)
         shared, out = row.tail.block(0, place), e.at(row.target, place)
         part = None
