@@ -147,11 +147,14 @@ def test_nobody_who_changes_a_result_changes_the_next():
 
 
 @every_cpu
-@pytest.mark.parametrize("name", ["sum", "mean"])
-def test_roundings_of_equal_numbers_do_not_add_up(cpu: str, name: str):
+@pytest.mark.parametrize(
+    ("name", "attributes"),
+    [("sum", {"axis": 3}), ("mean", {"axis": 3}), ("groupnorm", {"groups": 1}), ("layernorm", {})],
+)
+def test_roundings_of_equal_numbers_do_not_add_up(cpu: str, name: str, attributes: dict[str, int]):
     """They all have the same sign, and bounds count on signs that differ."""
     net = Net()
-    net.output(net.chain(net.input("x", image(3, 5, 1000)), stage(name, axis=3)))
-    native = compile_native(net.graph, cpu)
-    inputs = {"x": np.full((1, 3, 5, 1000), 0.7, np.float32)}
+    net.output(net.chain(net.input("x", image(400, 3, 1000)), stage(name, **attributes)))
+    native = compile_native(with_random_weights(net.graph), cpu)
+    inputs = {"x": np.full((1, 400, 3, 1000), 0.7, np.float32)}
     assert_right(every_way(native, inputs), truth(native, inputs))

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..arithmetic import Arithmetic
-from ..emit import Emitter, Int, Var
+from ..emit import Emitter, Int
+from .total import Total
 
 _Chunks = Callable[[str], tuple[str, str]]  # a count to an address and a mask
 
@@ -49,12 +50,12 @@ class GroupNorm:
 
     def _sum(self, e: Emitter, source: str, size: Int, of: Callable[[str], str]) -> str:
         """The sum of a function over a run, in every lane."""
-        words, total = Arithmetic(e), Var(e.vector, "zeroinitializer")
-        with e.loop("sum", size, step=e.lanes, vary=[total]) as x:
+        total = Total(e)
+        with e.loop("sum", size, step=e.lanes, vary=[total.sum]) as x:
             mask = e.mask(e.min_int(e.sub_int(size, x), e.lanes))
             value = of(e.load_masked(e.at(source, e.mul_int(x, 4)), mask))
-            total.value = words.add(total.value, e.choose_lanes(mask, value, "zeroinitializer"))
-        return e.across(total.value, words.add)
+            total.add(e.choose_lanes(mask, value, "zeroinitializer"))
+        return e.across(total.value, Arithmetic(e).add)
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,14 @@ class LayerNorm:
                 source, target = (e.at(a[side], e.mul_int(x, 4)) for side in ("input", "output"))
                 mask = e.mask(e.min_int(e.sub_int(a["positions"], x), e.lanes))
                 count = e.splat(e.set(f"sitofp i64 {a['channels']} to float"))
-                total, square = Var(e.vector, "zeroinitializer"), Var(e.vector, "zeroinitializer")
+                total, square = Total(e), Total(e)
                 axis = [("channel", a["channels"], a["plane"])]
-                with e.walk(source, axis, [total]) as at:
-                    total.value = words.add(total.value, e.load_masked(at, mask))
+                with e.walk(source, axis, [total.sum]) as at:
+                    total.add(e.load_masked(at, mask))
                 mean = words.div(total.value, count)
-                with e.walk(source, axis, [square]) as at:
+                with e.walk(source, axis, [square.sum]) as at:
                     away = words.sub(e.load_masked(at, mask), mean)
-                    square.value = words.fma(away, away, square.value)
+                    square.add(words.mul(away, away))
                 spread = words.div(1.0, words.sqrt(words.add(words.div(square.value, count), self.eps)))
                 with e.loop("channel", a["channels"]) as c:
                     scale, shift = (e.splat(e.load_float(e.at(a[t], e.mul_int(c, 4)))) for t in ("scale", "shift"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..emit import Emitter, Var
+from .total import Total
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,13 @@ class Reduce:
                     e.store_masked(take(e, a, e.at(source, here), mask), e.at(target, here), mask)
 
     def _total(self, e: Emitter, a: dict[str, str], source: str, mask: str) -> str:
-        """In double precision: of numbers that are nearly equal, roundings of a sum would all have the same sign."""
-        double = f"<{e.lanes} x double>"
-        total = Var(double, "zeroinitializer")
-        with e.walk(source, [("sum", a["count"], a["distance"])], [total]) as at:
-            value = e.set(f"fpext {e.vector} {e.load_masked(at, mask)} to {double}")
-            total.value = e.set(f"fadd {double} {total.value}, {value}")
-        if self.kind == "mean":
-            count = e.set(f"sitofp i64 {a['count']} to double")
-            count = e.set(f"insertelement {double} poison, double {count}, i64 0")
-            count = e.set(f"shufflevector {double} {count}, {double} poison, <{e.lanes} x i32> zeroinitializer")
-            total.value = e.set(f"fdiv {double} {total.value}, {count}")
-        return e.set(f"fptrunc {double} {total.value} to {e.vector}")
+        total = Total(e)
+        with e.walk(source, [("sum", a["count"], a["distance"])], [total.sum]) as at:
+            total.add(e.load_masked(at, mask))
+        if self.kind == "sum":
+            return total.value
+        count = e.splat(e.set(f"sitofp i64 {a['count']} to float"))
+        return e.set(f"fdiv {e.vector} {total.value}, {count}")
 
     def _place(self, e: Emitter, a: dict[str, str], source: str, mask: str) -> str:
         bools = f"<{e.lanes} x i1>"
