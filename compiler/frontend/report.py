@@ -63,14 +63,15 @@ class Report:
         self._counts = Counter[str]()
         self.steps = 0  # expressions evaluated, statements run, values of lists looked at, and the above
         self.applications = 0
+        self._spent = False
 
     def spend(self, steps: int) -> None:
         """Count work; raises `Refusal` beyond the limit, and `Enough` ever after."""
-        over = self.steps > STEPS
         self.steps += steps
-        if over:
-            raise Enough
         if self.steps > STEPS:
+            if self._spent:
+                raise Enough
+            self._spent = True
             help = "a long list is looked at too often, or a long expression evaluated"
             raise Refusal("E0331", f"more than {STEPS:,} steps of evaluation", help=help)
 

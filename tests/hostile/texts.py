@@ -284,8 +284,8 @@ SHARED = {
     "fans": model("[" + "relu," * 19_000 + "] -> add"),
     "fans of errors": model("[" + filled("conv(1,99),") + "] -> add"),
     "shares": "model M{input x:f32[N,3,8,8]\n" + filled("share s%d=conv(3,1)\n") + "output y=x}",
-    "shares applied": model("repeat(19_000, s)").replace("output", "share s = conv(3, 1) output"),
-    "named often": model("repeat(19_900, conv(3,1) as c)"),
+    "shares applied": model("repeat(100_000, s)").replace("output", "share s = conv(3, 1) output"),
+    "named often": model("repeat(100_000, conv(3,1) as c)"),
     "inputs of a block": "block b{"
     + filled("input i%d\n", 1 / 2)
     + "output y=i0}\nmodel M{input x:f32[N,1] output y=("
