@@ -219,6 +219,9 @@ SHARED = {
     + "1 output y=x->relu}\n"
     + model("repeat(30000,b)"),
     "defaults, repeated": "block b(p=" + filled("1+", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
+    "divisions, repeated": "block b(p=" + filled("1//", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
+    "names divided, repeated": f"block b(a=1,p=[{filled('a//a,', 2 / 3)}1])=relu\n"
+    + model(filled("b->", 1 / 9) + "relu"),
     "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(999,relu)}}\n" for k in range(1000)),
     "repeat keep, concat": model(f"repeat({APPLICATIONS}, relu, keep=true) -> concat"),
     "repeat of an error": model(f"repeat({APPLICATIONS}, b)", "block b = conv(3, 9)"),
@@ -284,8 +287,8 @@ SHARED = {
     "fans": model("[" + "relu," * 19_000 + "] -> add"),
     "fans of errors": model("[" + filled("conv(1,99),") + "] -> add"),
     "shares": "model M{input x:f32[N,3,8,8]\n" + filled("share s%d=conv(3,1)\n") + "output y=x}",
-    "shares applied": model("repeat(19_000, s)").replace("output", "share s = conv(3, 1) output"),
-    "named often": model("repeat(19_900, conv(3,1) as c)"),
+    "shares applied": model("repeat(100_000, s)").replace("output", "share s = conv(3, 1) output"),
+    "named often": model("repeat(100_000, conv(3,1) as c)"),
     "inputs of a block": "block b{"
     + filled("input i%d\n", 1 / 2)
     + "output y=i0}\nmodel M{input x:f32[N,1] output y=("

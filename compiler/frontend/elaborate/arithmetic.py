@@ -47,11 +47,12 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
                 raise
         return not stops
     value = attempt(e.first, scope)
+    divides = any(operator == "//" for operator, _ in e.rest)
+    comment = replace(scope, advice="`//` divides; a comment begins with `#`") if divides else scope
     for operator, part in e.rest:
-        comment = replace(scope, advice="`//` divides; a comment begins with `#`") if operator == "//" else scope
-        other = attempt(part, comment)
+        other = attempt(part, comment if operator == "//" else scope)
         failed = value is UNKNOWN or other is UNKNOWN
-        value = UNKNOWN if failed else _binary(operator, value, other, ast.Node(e.start, part.end), part, scope)
+        value = UNKNOWN if failed else _binary(operator, value, other, e.start, part, scope)
     if value is UNKNOWN:
         raise Silenced
     return value
@@ -60,8 +61,8 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
 TENSOR_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
-def _binary(operator: str, a: Any, b: Any, node: ast.Node, right: ast.Node, scope: Scope) -> Any:
-    """`a operator b`, written as `node`, which ends with `right`."""
+def _binary(operator: str, a: Any, b: Any, start: int, right: ast.Node, scope: Scope) -> Any:
+    """`a operator b`, written from `start` to the end of `right`."""
     if not (is_tensor(a) or is_tensor(b)):
         try:
             return calculate(operator, a, b)
@@ -69,9 +70,10 @@ def _binary(operator: str, a: Any, b: Any, node: ast.Node, right: ast.Node, scop
             if is_recipe(a) and is_recipe(b) and operator in ("+", "*"):
                 help = f"[{shortened(a)}, {shortened(b)}] -> {TENSOR_ARITHMETIC[operator]}"
                 refusal = Refusal(refusal.code, refusal.message, help=help)
-            raise scope.failure(refusal, node) from None
+            raise scope.failure(refusal, ast.Node(start, right.end)) from None
         except Undecided as undecided:
-            raise unanswered(undecided, node, scope) from None
+            raise unanswered(undecided, ast.Node(start, right.end), scope) from None
+    node = ast.Node(start, right.end)
     if operator not in TENSOR_ARITHMETIC:
         raise scope.fail("E0324", f"tensors have no `{operator}`", node, help="they have + - * /")
     number = b if is_tensor(a) else a
