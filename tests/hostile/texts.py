@@ -219,6 +219,9 @@ SHARED = {
     + "1 output y=x->relu}\n"
     + model("repeat(30000,b)"),
     "defaults, repeated": "block b(p=" + filled("1+", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
+    "divisions, repeated": "block b(p=" + filled("1//", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
+    "names divided, repeated": f"block b(a=1,p=[{filled('a//a,', 2 / 3)}1])=relu\n"
+    + model(filled("b->", 1 / 9) + "relu"),
     "repeated models": "".join(f"model M{k}{{input x:f32[N,1]output y=x->repeat(999,relu)}}\n" for k in range(1000)),
     "repeat keep, concat": model(f"repeat({APPLICATIONS}, relu, keep=true) -> concat"),
     "repeat of an error": model(f"repeat({APPLICATIONS}, b)", "block b = conv(3, 9)"),

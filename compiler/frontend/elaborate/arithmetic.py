@@ -47,9 +47,10 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
                 raise
         return not stops
     value = attempt(e.first, scope)
+    divides = any(operator == "//" for operator, _ in e.rest)
+    comment = replace(scope, advice="`//` divides; a comment begins with `#`") if divides else scope
     for operator, part in e.rest:
-        comment = replace(scope, advice="`//` divides; a comment begins with `#`") if operator == "//" else scope
-        other = attempt(part, comment)
+        other = attempt(part, comment if operator == "//" else scope)
         failed = value is UNKNOWN or other is UNKNOWN
         value = UNKNOWN if failed else _binary(operator, value, other, e.start, part, scope)
     if value is UNKNOWN:
