@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from ..ops.conv import Window
-from .schedule import Choice, Sides
+from .schedule import Sides
 from .target import Target
 
 _RIM = 8.0  # bytes a cycle
@@ -103,11 +103,11 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return max(1, min(room // (point * pixels), chunks))
 
 
-def lines_ahead(tiles: int, choice: Choice, target: Target) -> int:
+def lines_ahead(tiles: int, vectors: int, target: Target) -> int:
     """How many cache lines of the next weights each block of channels fetches, so that all come during so many tiles.
     None for a single one, which would wait for them as well, nor where tiles are so many that the first counts little.
     """
-    lines = ceil(target.lanes * choice.vectors * target.vector_bytes / target.line_bytes)
+    lines = ceil(target.lanes * vectors * target.vector_bytes / target.line_bytes)
     return ceil(lines / tiles) if 1 < tiles <= _TILES else 0
 
 

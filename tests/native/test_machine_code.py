@@ -22,7 +22,7 @@ from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.ops.conv import Window
 from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_room, lines_ahead
-from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
+from cnnc.compiler.schedule.schedule import WINOGRAD
 from cnnc.compiler.schedule.target import Target, target
 
 SUM = re.compile(r"\t(?:vfmadd\w+ps|addps)\t")
@@ -64,9 +64,9 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
 
 @every_cpu
 def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str):
-    level, choice = target(cpu), Choice("direct", 7, 2)
+    level = target(cpu)
     for tiles in (2, 7, 14):
-        lines, e = lines_ahead(tiles, choice, level), Emitter(level)
+        lines, e = lines_ahead(tiles, 2, level), Emitter(level)
         ahead = Ahead(tensors=True, next=lines)
         Direct(7, 2, level.lanes, 1, True, False, False, ahead, Epilogue((), ("tensor",), True)).emit(e, "tile")
         inner = innermost(assembly_of(e.text(), level))

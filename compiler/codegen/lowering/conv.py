@@ -37,7 +37,9 @@ def lower_direct(planner: Planner, region: Region) -> None:
     ahead = Ahead(
         pixels=not planar and (skips or exceeds_caches(x, planner)),
         tensors=exceeds_caches(y, planner),
-        next=lines_ahead(tiles // 2, choice, target) if pointwise and 2 * group + x.bytes <= target.l2_bytes else 0,
+        next=lines_ahead(tiles // 2, choice.vectors, target)
+        if pointwise and 2 * group + x.bytes <= target.l2_bytes
+        else 0,
         stream=bytes_ahead(group, target),
     )
     kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail)

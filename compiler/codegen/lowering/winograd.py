@@ -66,7 +66,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
-    lines = lines_ahead(choice.block, choice, planner.schedule.target)
+    lines = lines_ahead(choice.block, choice.vectors, planner.schedule.target)
     ahead = Ahead(pixels=exceeds_caches(x, planner), next=lines)
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)

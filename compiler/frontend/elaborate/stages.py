@@ -81,7 +81,7 @@ class OperatorStage(Stage):
                 if len(self._met) == MET:
                     self._met.clear()
                 self._met[types] = effect
-            elif len(effect.outputs) > 1:
+            if len(effect.outputs) > 1:
                 place.run.count(len(effect.outputs) - 1)
             weights = {}
             for role, spec in effect.weights:
@@ -126,7 +126,6 @@ class OperatorStage(Stage):
         place.run.report.spend(INFERENCE)
         inferred = _inferred(op, types, place, self.span)
         outputs = inferred if isinstance(inferred, tuple) else (inferred,)
-        place.run.count(len(outputs) - 1)
         for output in outputs:
             want_possible(f"`{op.name}` would give", output)
         weights = tuple(op.params(*types).items())
