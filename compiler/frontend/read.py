@@ -59,7 +59,7 @@ class _Reader:
         self.regions: dict[str, Graph] = {}
 
     def declare(self, declaration: ast.Declaration) -> Graph:
-        body = declaration.body if isinstance(declaration, ast.Block | ast.Model) else None
+        body = declaration.body if isinstance(declaration, (ast.Block, ast.Model)) else None
         if not isinstance(body, ast.Body):
             raise self.scope.fail("E0111", "printed IR holds only blocks and models in braces", declaration)
         graph = Graph(declaration.name.text)

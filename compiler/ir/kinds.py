@@ -32,7 +32,7 @@ def show(value: Any) -> str:
         return value if value.isidentifier() else f'"{value}"'
     if isinstance(value, type):
         return getattr(value, "name", value.__name__)  # an operator that waits for its attributes
-    return repr(value).replace("e-0", "e-") if isinstance(value, int | float) else str(value)
+    return repr(value).replace("e-0", "e-") if isinstance(value, (int, float)) else str(value)
 
 
 def told(value: Any) -> str:
@@ -59,7 +59,7 @@ def cut(text: str, most: int = BEARABLE) -> str:
 
 
 def _pieces(value: Any, most: int) -> Iterator[str]:
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         yield "(" if isinstance(value, tuple) else "["
         for k, part in enumerate(value):
             if k:
@@ -75,11 +75,11 @@ def _pieces(value: Any, most: int) -> Iterator[str]:
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | Dim) and not isinstance(value, bool)
+    return isinstance(value, (int, Dim)) and not isinstance(value, bool)
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _whole(value: Any) -> int:
@@ -139,7 +139,7 @@ def _show_sides(value: str | tuple[int, int, int, int]) -> str:
 
 
 def _wholes(value: Any) -> tuple[int, ...]:
-    if isinstance(value, list | tuple) and value and all(map(_is_whole, value)):
+    if isinstance(value, (list, tuple)) and value and all(map(_is_whole, value)):
         return tuple(value)
     raise _refuse("a list of whole numbers", value)
 
@@ -147,7 +147,7 @@ def _wholes(value: Any) -> tuple[int, ...]:
 def _reals(value: Any) -> tuple[float, ...] | float:
     if _is_real(value):
         return float(value)
-    if isinstance(value, list | tuple) and value and all(map(_is_real, value)):
+    if isinstance(value, (list, tuple)) and value and all(map(_is_real, value)):
         return tuple(map(float, value))
     raise _refuse("a number or a list of numbers", value)
 
@@ -166,7 +166,7 @@ def _nested(value: Any) -> Any:
         return known[id(part)]
 
     def freeze_list(part: Any) -> tuple[Any, tuple[int, ...]]:
-        if not isinstance(part, list | tuple) or not part:
+        if not isinstance(part, (list, tuple)) or not part:
             raise _refuse("nested lists of numbers", part)
         values, shapes = zip(*map(freeze, part), strict=True)
         if len({*shapes}) > 1:

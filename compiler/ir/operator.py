@@ -85,7 +85,7 @@ class Attr:
         """The canonical value; raises `Refusal` where it is not of this kind or out of bounds."""
         value = self.kind.accept(value)
         for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, int | float):
+            if isinstance(number, (int, float)):
                 self.bounds.want(self.name, number)
         return value
 

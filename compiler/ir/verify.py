@@ -157,7 +157,7 @@ def outputs(case: Case) -> Iterator[Finding]:
 def types(case: Case) -> Iterator[Finding]:
     """The types of outputs are those that the record infers."""
     for node in case.graph.nodes():
-        if isinstance(node.op, Input | Fused):
+        if isinstance(node.op, (Input, Fused)):
             continue
         try:
             inferred = node.op.infer(*case.types(node))

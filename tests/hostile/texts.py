@@ -232,6 +232,7 @@ SHARED = {
     "repeat nothing": model("repeat(10**9, repeat(0, relu))"),
     "nested repeats": model(nested("repeat(9,", "relu", ")", 150)),
     **{f"repeat {name} too often": repeated(name, +5) for name in REPEATED},
+    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10) + repeated("a block of many sizes", -5),
     "doubling": model("d(" * 60 + "relu" + ")" * 60, "block d(f) = f -> f"),
     "doubling blocks": model(
         "b40", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
@@ -306,7 +307,6 @@ ALLOWED = {
     "a share": "model M{input x:f32[N,3,8,8] share s=conv(3,1)->batchnorm "
     f"output y=x->repeat({APPLICATIONS // 3 - 5},s)}}",
     "doubled batchnorm in a long text": filled("block b%d=relu\n", 9 / 10) + doubled("batchnorm"),
-    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10) + repeated("a block of many sizes", -5),
 }
 HUGE = {
     "letters grow": model("repeat(100_000, upsample(3) -> maxpool(2))", shape="3, H, W"),

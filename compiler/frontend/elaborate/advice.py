@@ -71,7 +71,7 @@ def _unread_border(made: Application, x: Type) -> Iterator[Diagnostic]:
     A pool whose windows stand side by side is let be: that it drops what is left over is what everybody expects.
     """
     op = made.op
-    assert isinstance(op, Conv | Depthwise | MaxPool | AvgPool)
+    assert isinstance(op, (Conv, Depthwise, MaxPool, AvgPool))
     if not all(isinstance(size, int) for size in x.shape[1:]):
         return
     window = op.window(x)
@@ -80,13 +80,13 @@ def _unread_border(made: Application, x: Type) -> Iterator[Diagnostic]:
         x.known[1:], zip(window.sides[:2], window.sides[2:], strict=True), window.reach, window.stride, strict=True
     ):
         left_over = (size + sum(pads) - reach) % stride
-        covered = reach > stride or (reach == stride and isinstance(op, Conv | Depthwise))
+        covered = reach > stride or (reach == stride and isinstance(op, (Conv, Depthwise)))
         lost.append(max(0, left_over - pads[1]) if covered and not window.ceil else 0)
         more.append(stride - left_over if lost[-1] else 0)
     if any(lost):
         what = [f"the last {_count(n, word)}" for n, word in zip(lost, ("row", "column"), strict=True) if n]
         message = f"`{op.name}` never reads {' and '.join(what)} of {x}"
-        cure = f"pad={_wider(window, more)}" if isinstance(op, Conv | Depthwise) else "ceil=true"
+        cure = f"pad={_wider(window, more)}" if isinstance(op, (Conv, Depthwise)) else "ceil=true"
         yield _warning("W0303", message, made, help=f"{cure}, or another size of image")
 
 

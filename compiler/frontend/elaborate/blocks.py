@@ -166,7 +166,7 @@ def warn_unused(body: ast.Body, scope: Scope, also: frozenset[str] = frozenset()
     """A warning for each binding that nothing reads."""
     for statement in body.statements:
         words = statement.names if isinstance(statement, ast.Binding) else ()
-        if isinstance(statement, ast.Input | ast.Share | ast.Param):
+        if isinstance(statement, (ast.Input, ast.Share, ast.Param)):
             words = (statement.name,)
         for word in words:
             unread = word.text not in scope.read and word.text not in also

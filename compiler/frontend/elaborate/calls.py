@@ -62,7 +62,7 @@ def _as_stage(value: Any, node: ast.Node, scope: Scope) -> Stage:
         return operator_stage(value, (), node, scope)
     if isinstance(value, Parametric):
         return value.call((), node, scope)
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         scope.spend(len(value), node)
     if isinstance(value, list) and value:
         with placed(node, scope):

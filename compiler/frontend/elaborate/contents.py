@@ -65,7 +65,7 @@ def want_recipe(e: ast.Expression, table: Mapping[str, Recipe], what: str, scope
     callee, arguments = (e.callee, e.arguments) if isinstance(e, ast.Call) else (e, ())
     listed = f"there are {', '.join(table)}"
     if not isinstance(callee, ast.Name):
-        several = isinstance(e, ast.Pipe | ast.List | ast.Tuple)
+        several = isinstance(e, (ast.Pipe, ast.List, ast.Tuple))
         got = f"a {type(e).__name__.lower()}" if several else describe(evaluate(e, scope))
         raise scope.fail("E0303", f"wanted {'an' if what[0] in 'ao' else 'a'} {what}, got {got}", e, help=listed)
     if callee.id not in table:

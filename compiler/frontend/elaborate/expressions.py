@@ -147,7 +147,7 @@ def _attribute(e: ast.Attribute, scope: Scope) -> Any:
 
 def _index(e: ast.Index, scope: Scope) -> Any:
     of, at = every((e.of, e.at), scope)
-    if not isinstance(of, list | tuple):
+    if not isinstance(of, (list, tuple)):
         help = "its sizes are x.shape[i]" if isinstance(of, Tensor) else ""
         if isinstance(of, Stage):
             help = f"apply it first: (x -> {shortened(of)})[{shortened(at)}]"

@@ -104,7 +104,7 @@ def _apply_named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | 
     inner, place = e.stage, scope.home
     while isinstance(inner, ast.Conditional):
         inner = condition_of(inner, scope)
-    if isinstance(inner, ast.Pipe | ast.List | ast.Tuple | ast.Named):
+    if isinstance(inner, (ast.Pipe, ast.List, ast.Tuple, ast.Named)):
         if scope.perhaps:
             return flow(inner, x, scope)
         return flow(inner, x, scope.within(place.inside(place.take(place.chosen(e.name.text)))))
@@ -153,7 +153,7 @@ def _head(e: ast.Expression, scope: Scope) -> Any:
     value = evaluate(e, scope)
     if is_tensors(value):
         return value
-    if isinstance(value, int | float | str) or value is None:
+    if isinstance(value, (int, float, str)) or value is None:
         raise scope.fail(
             "E0209", f"{describe(value)} at the head of a pipe", e, help="a pipe begins with a tensor or a stage"
         )
@@ -178,7 +178,7 @@ def stage_of(e: ast.Expression, scope: Scope) -> Stage:
 
 def _as(e: ast.Named, scope: Scope) -> Stage:
     _want_name(e, scope)
-    value = stage_of(e.stage, scope) if isinstance(e.stage, ast.List | ast.Tuple) else evaluate(e.stage, scope)
+    value = stage_of(e.stage, scope) if isinstance(e.stage, (ast.List, ast.Tuple)) else evaluate(e.stage, scope)
     if is_tensors(value):
         raise scope.fail("E0218", "`as` names what a stage makes, and this is a tensor", e, help="bind it: name = x")
     stage = as_stage(value, e.stage, scope)

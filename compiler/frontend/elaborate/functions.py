@@ -51,7 +51,7 @@ def _round(x: Any) -> Any:
 
 
 def _length(x: Any) -> int:
-    if not isinstance(x, list | tuple):
+    if not isinstance(x, (list, tuple)):
         raise Refusal("E0303", f"`len` wants a list or a tuple, got {told(x)}")
     return len(x)
 

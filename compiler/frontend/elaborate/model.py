@@ -160,7 +160,7 @@ def _setting(name: str, value: object, model: ModelValue) -> Any:
         except (Unexpected, Fault):
             raise scope.fail("E0101", f"`{cut(value)}` is no expression", ast.Node(0, len(value))) from None
     with placed(model.model.name, Scope(model.module)):
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             items = [_setting(name, item, model) for item in value]
             return Items(items) if isinstance(value, list) else Group(items)
         return fitting(value, lambda: f"the setting of `{name}`")

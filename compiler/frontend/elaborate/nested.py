@@ -34,7 +34,7 @@ class Group(tuple[Any, ...]):
 
 def held(*values: Any) -> int:
     """How many values lists and tuples hold in all; others count as one."""
-    return sum(value.values if isinstance(value, Items | Group) else 1 for value in values)
+    return sum(value.values if isinstance(value, (Items, Group)) else 1 for value in values)
 
 
 def _measure(items: Sequence[Any]) -> tuple[int, int]:

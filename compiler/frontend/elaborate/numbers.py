@@ -22,7 +22,7 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def is_number(value: object) -> bool:
-    return isinstance(value, int | float | Dim) and not isinstance(value, bool)
+    return isinstance(value, (int, float, Dim)) and not isinstance(value, bool)
 
 
 def calculate(operator: str, a: Any, b: Any) -> Number:

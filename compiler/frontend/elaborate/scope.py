@@ -237,7 +237,7 @@ def _plain(value: Any) -> tuple[object, ...] | None:
     if isinstance(value, tuple):
         parts = tuple(map(_plain, value)) if len(value) <= SIDES else (None,)
         return None if None in parts else parts
-    if not isinstance(value, int | float | str | Dim | None):
+    if not isinstance(value, (int, float, str, Dim, type(None))):
         return None
     return type(value), str(value) if type(value) is float else value
 
@@ -256,7 +256,7 @@ class GoingOn:
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         if isinstance(error, Failure):
             self.scope.report(error)
-        return isinstance(error, Failure | Silenced)
+        return isinstance(error, (Failure, Silenced))
 
 
 def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:

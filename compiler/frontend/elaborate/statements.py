@@ -57,7 +57,7 @@ def run_body(body: ast.Body, scope: Scope, enter: Callable[[ast.Input, Scope], A
                     _assert(statement, scope)
                 case ast.Section():
                     pass  # `sections` checks their form
-        note = None if isinstance(statement, ast.Assert | ast.Share | ast.Section) else statement.type
+        note = None if isinstance(statement, (ast.Assert, ast.Share, ast.Section)) else statement.type
         if note is not None:
             types.settle(note, scope)
     return outputs
@@ -132,7 +132,7 @@ def _no_tensor(value: Any, s: ast.Output, scope: Scope) -> Failure:
     help = ""
     if is_tensors(value):
         help = "an output is one tensor: join them with concat or add, or index the tuple"
-    elif isinstance(value, Stage | list):
+    elif isinstance(value, (Stage, list)):
         help = "a pipe without a tensor at its head is a stage: begin it with an input, x -> …"
     return scope.fail("E0217", f"the output `{s.name.text}` is {describe(value)}", s.value or s.name, help=help)
 

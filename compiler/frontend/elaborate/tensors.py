@@ -131,7 +131,7 @@ def leaves(x: Tensors) -> Iterator[Tensor]:
 
 def is_tensor(value: object) -> bool:
     """Whether a value is one tensor, known or not."""
-    return isinstance(value, Tensor | SomeTensor)
+    return isinstance(value, (Tensor, SomeTensor))
 
 
 def is_tensors(value: object) -> bool:

@@ -27,7 +27,7 @@ def check_unapplied(module: FileModule) -> None:
     """Report what is wrong with the declarations of a file that no elaboration came by."""
     module.evaluate_constants()
     for declaration in module.file.declarations:
-        if isinstance(declaration, ast.Block | ast.Model) and declaration.start not in module.elaborated:
+        if isinstance(declaration, (ast.Block, ast.Model)) and declaration.start not in module.elaborated:
             _check(declaration, module)
 
 

@@ -43,7 +43,7 @@ def describe(value: Any) -> str:
         return f"the stage `{shortened(value)}`"
     if isinstance(value, bool) or value is None:
         return f"`{show(value)}`"
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return f"the number {show(value)}"
     if isinstance(value, str):
         return f'the string "{value}"'

@@ -125,7 +125,7 @@ class Weaver:
     def _put(self, *items: Item) -> None:
         self.woven += items
         for item in items:
-            if isinstance(item, Line | OwnLine | LineEnd):
+            if isinstance(item, (Line, OwnLine, LineEnd)):
                 self.line_has_ended = isinstance(item, LineEnd)
 
     def _take(self, at: int) -> list[int]:
