@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from ...runtime import abi
@@ -16,12 +18,12 @@ from .segments import Batching, batching
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
-    code = object_of(
-        program.ir(), program.schedule.target
-    )  # first: LLVM's memory is free again when weights take theirs
-    offsets, constants = _gather(program)
-    batches = batching(program)
-    return abi.Artifact(manifest(program, batches, plan_arena(program, batches), offsets), code, constants)
+    with ThreadPoolExecutor(1) as llvm:  # which lets go of Python's lock, and needs nothing of the rest
+        code = llvm.submit(object_of, program.ir(), program.schedule.target)
+        offsets, constants = _gather(program)
+        batches = batching(program)
+        made = manifest(program, batches, plan_arena(program, batches), offsets)
+    return abi.Artifact(made, code.result(), constants)
 
 
 def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Manifest:

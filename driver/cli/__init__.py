@@ -9,6 +9,7 @@ import click
 
 from cnnc import __version__
 from cnnc.cli.failure import Trace, report
+from cnnc.runtime.background import finish
 
 VERBS = ("check", "fmt", "explain", "run", "summary", "compile", "bench", "verify", "reduce", "cache")
 
@@ -26,6 +27,7 @@ class Cli(click.Group):
         trace = Trace()
         try:
             code = super().main(*args, **{**extra, "standalone_mode": False, "obj": trace})
+            finish()
         except (Exception, KeyboardInterrupt) as error:
             code = report(error, trace)
         raise SystemExit(code if isinstance(code, int) else 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from lark import Token
 from lark.grammar import Rule
@@ -21,6 +21,7 @@ from .build import DEEPEST, Fault
 from .tables import Tables
 
 END = "$END"
+Match: TypeAlias = Callable[[str, int], "re.Match[str] | None"]
 STATES = 16 * DEEPEST  # on the stack at once: no construct takes more for a level of nesting
 
 
@@ -45,6 +46,31 @@ class _Reduction:
     single: bool
 
 
+class _Lexers(dict[int, Match]):
+    """By state: what matches the tokens that can follow. Each is made where a text first comes by: compiling them all
+    would take longer than reading most files."""
+
+    def __init__(self, actions: dict[int, dict[str, int | _Reduction]], tables: Tables):
+        self._actions = actions
+        self._terminals = {terminal.name: terminal for terminal in tables.terminals}
+        self._ignored = [self._terminals.pop(name) for name in tables.ignored]
+        self._made: dict[frozenset[str], Match] = {}
+
+    def __missing__(self, state: int) -> Match:
+        self[state] = match = self._of(frozenset(self._terminals.keys() & self._actions[state].keys()))
+        return match
+
+    @property
+    def any(self) -> Match:
+        """What matches every token."""
+        return self._of(frozenset(self._terminals))
+
+    def _of(self, names: frozenset[str]) -> Match:
+        if names not in self._made:
+            self._made[names] = _pattern([self._terminals[name] for name in names], self._ignored).match
+        return self._made[names]
+
+
 class Parser:
     """The language, read by what `builder` does for each rule."""
 
@@ -61,16 +87,7 @@ class Parser:
                     self._actions[state][name] = reductions[~step]
                 else:
                     (self._actions if name.isupper() else self._after)[state][name] = step
-        terminals = {terminal.name: terminal for terminal in tables.terminals}
-        ignored = [terminals.pop(name) for name in tables.ignored]
-        patterns: dict[frozenset[str], re.Pattern[str]] = {}
-        self._lexers: dict[int, Callable[..., re.Match[str] | None]] = {}
-        for state, actions in self._actions.items():
-            names = frozenset(terminals.keys() & actions.keys())
-            if names not in patterns:
-                patterns[names] = _pattern([terminals[name] for name in names], ignored)
-            self._lexers[state] = patterns[names].match
-        self._every = _pattern(list(terminals.values()), ignored).match
+        self._lexers = _Lexers(self._actions, tables)
         self._walked: dict[tuple[int, str, str], int] = {}
 
     def parse(self, text: str, start: str) -> Any:
@@ -121,7 +138,7 @@ class Parser:
         return state
 
     def _unexpected(self, text: str, at: int, states: list[int]) -> Unexpected:
-        match = self._every(text, at)
+        match = self._lexers.any(text, at)
         if match is not None and match.lastgroup:
             return Unexpected(at, self._acceptable(states), False)
         return Unexpected(at, frozenset(self._actions[states[-1]]), False)
