@@ -39,7 +39,8 @@ class Executable:
         self._lanes = [self._lane(0)]
         self._jobs = jobs(threads)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
-        self._made = [(port.shape, DTYPES[port.dtype], port.batched, self._fixed(port)) for port in self.outputs]
+        self._made = [(port.shape, DTYPES[port.dtype], self._start(port)) for port in self.outputs]
+        self._room = -1, self._made  # for so many images
         self._lead = runner(store).lead
         self._lock = threading.Lock()
         _alive.add(self)
@@ -145,19 +146,19 @@ class Executable:
 
     def _results(self, images: int) -> list[Array]:
         """Room for the outputs; those that depend on no input are there already, and a mean of nothing is NaN."""
-        return [
-            fixed.copy() if fixed is not None
-            else np.empty((images, *shape), dtype) if batched
-            else np.full(shape, np.nan if dtype.kind == "f" else 0, dtype)
-            for shape, dtype, batched, fixed in self._made
-        ]  # fmt: skip
+        if images != (room := self._room)[0]:  # than last time
+            sizes = [((images, *shape), dtype, start) for shape, dtype, start in self._made]
+            self._room = room = images, sizes
+        return [np.empty(shape, dtype) if start is None else start.copy() for shape, dtype, start in room[1]]
 
-    def _fixed(self, port: Port) -> Array | None:
-        if port.fixed is None:
+    def _start(self, port: Port) -> Array | None:
+        """What an output holds before a call, unless that makes no difference."""
+        if port.batched and port.fixed is None:
             return None
-        return (
-            self._artifact.constants[port.fixed : port.fixed + port.bytes].view(DTYPES[port.dtype]).reshape(port.shape)
-        )
+        dtype = DTYPES[port.dtype]
+        if port.fixed is None:
+            return np.full(port.shape, np.nan if dtype.kind == "f" else 0, dtype)
+        return self._artifact.constants[port.fixed : port.fixed + port.bytes].view(dtype).reshape(port.shape)
 
 
 _alive: weakref.WeakSet[Executable] = weakref.WeakSet()

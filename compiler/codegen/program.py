@@ -223,7 +223,7 @@ class Planner:
         self._buffers[value.name] = buffer
 
     def pooling(self, value: Value) -> Node | None:
-        """The node that takes the maxima of a value, where whoever computes the value is to store these instead."""
+        """The node that pools a value, where whoever computes the value is to store only what it gives."""
         reader = self.graph.sole_reader(value)
         return reader if reader and self.schedule.choices[reader.name].algorithm == POOLED else None
 

@@ -9,13 +9,15 @@ from ..ir.graph import Graph, Node, Value
 from ..ir.region import Region
 from ..ir.structure import Input, Parameter
 from ..ops.conv import Conv, ConvTranspose, Depthwise, Window
-from ..ops.pool import MaxPool
+from ..ops.pool import AvgPool, MaxPool
 from ..ops.shape import Concat, Slice, Split
 from .cost import (
     best_tile,
     depthwise_pixels,
     direct_cycles,
     halves_last,
+    pool_cycles,
+    pooled_room,
     rim_cycles,
     winograd_block,
     winograd_cycles,
@@ -90,30 +92,36 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):
         return Choice(_ALONG[op.name][op.axis != 1])
-    if isinstance(op, MaxPool) and _follows_tiles(graph, region, schedule):
+    if isinstance(op, MaxPool | AvgPool) and _follows_tiles(graph, region, schedule):
         return Choice(POOLED)
     return Choice(_PLAIN[op.name])
 
 
 def _follows_tiles(graph: Graph, region: Region, schedule: Schedule) -> bool:
-    """Whether a pooling takes its squares from Winograd's tiles, which consist of such where their sides are even."""
+    """Whether a pooling takes its squares from the tiles of a convolution, which consist of such: Winograd's where
+    their sides are even, direct ones where they leave room for the line above."""
     producer = graph.producer(region.operands[0])
     choice = schedule.choices.get(producer.name)
-    even = choice is not None and WINOGRAD.get(choice.algorithm, 1) % 2 == 0
-    return even and _is_pooled(graph, Region.of(graph, producer))
+    if choice is None or (pooling := _pooling(graph, Region.of(graph, producer))) is None:
+        return False
+    if choice.algorithm in WINOGRAD:
+        return pooling == "maxpool" and WINOGRAD[choice.algorithm] % 2 == 0
+    direct = choice.algorithm == "direct" and not choice.merged
+    return direct and pooled_room(choice.pixels, choice.vectors, schedule.target)
 
 
-def _is_pooled(graph: Graph, region: Region) -> bool:
-    """Whether of a convolution nothing but the maxima of squares of 2 x 2 is read, by one pooling."""
+def _pooling(graph: Graph, region: Region) -> str | None:
+    """The operator, where of a convolution nothing but the maxima or means of squares of 2 x 2 is read, by one."""
     (y, *_) = region.node.outputs
     reader = graph.sole_reader(y)
     pool = Region.of(graph, reader) if reader else None
-    if pool is None or pool.anchor is None or not isinstance(op := pool.anchor.op, MaxPool) or pool.tail:
-        return False
-    assert region.anchor is not None and isinstance(region.anchor.op, Conv)
+    if pool is None or pool.anchor is None or not isinstance(op := pool.anchor.op, MaxPool | AvgPool) or pool.tail:
+        return None
+    if region.anchor is None or not isinstance(region.anchor.op, Conv) or region.extras:
+        return None
     window = op.window(y.type)
     squares = window.kernel == window.stride == (2, 2) and not (any(window.sides) or window.ceil)
-    return squares and window.dilation == region.anchor.op.dilation == (1, 1) and not region.extras
+    return op.name if squares and window.dilation == region.anchor.op.dilation == (1, 1) else None
 
 
 def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
@@ -155,15 +163,20 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choi
     if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
         return None
     vectors = -(-outside // target.lanes)
-    tile = best_tile(size[1], vectors, target, half=halves_last(outside, target.lanes))
+    half, pooling = halves_last(outside, target.lanes), _pooling(graph, region)
+    tile = best_tile(size[1], vectors, target, half=half)
+    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
+    if pooling:
+        small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True)
+        together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small)
+        cycles += pool_cycles(out, tuple(size))
+        cycles, tile = min((cycles, tile), (together, small))
     choice = Choice("direct", *tile)
     if exact or not takes_tiles(op, inside, target.lanes):
         return choice
-    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
-    pooled = _is_pooled(graph, region)
     for algorithm, outputs in WINOGRAD.items():
-        if pooled and outputs % 2:
+        if pooling == "maxpool" and outputs % 2:
             continue
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)

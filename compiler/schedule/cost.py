@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, prod
 
 from ..ops.conv import Window
 from .schedule import Sides
 from .target import Target
 
 _RIM = 8.0  # bytes a cycle
+_POOL = 20.0  # bytes a cycle, from the L2 cache
 _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
 _WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2}  # cycles for each number of a tile, fitted to 64 channels at 112 x 112
@@ -57,6 +58,11 @@ def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, c
         last = first + (pixels - 1) * stride
         met += sum(last + tap * dilation >= 0 and first + tap * dilation < size for tap in range(kernel))
     return met
+
+
+def pool_cycles(channels: int, image: tuple[int, ...]) -> float:
+    """What a pooling of its own costs: all that it reads."""
+    return 4 * channels * prod(image) / _POOL
 
 
 def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
@@ -128,9 +134,17 @@ def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
     return ceil(columns / ceil(columns / room)) if room >= _FEW else best_tile(columns, 1, target)[0]
 
 
-def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False, least: int = 1) -> tuple[int, int]:
+def pooled_room(pixels: int, vectors: int, target: Target) -> bool:
+    """Whether a tile consists of pairs, and beside its sums there are registers for those of the line above."""
+    return pixels % 2 == 0 and pixels * vectors * 3 // 2 + vectors + 1 <= target.registers
+
+
+def best_tile(
+    columns: int, vectors: int, target: Target, *, half: bool = False, least: int = 1, pooled: bool = False
+) -> tuple[int, int]:
     """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
-    of which the last may be a `half`, with no fewer than the `least` vectors.
+    of which the last may be a `half`, with no fewer than the `least` vectors. Those of tiles that are `pooled` make
+    squares with the line above.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
@@ -139,6 +153,8 @@ def best_tile(columns: int, vectors: int, target: Target, *, half: bool = False,
         for p in range(1, min(columns, 28) + 1):
             if p * v + v + 1 > target.registers:
                 break
+            if pooled and not pooled_room(p, v, target):
+                continue
             cycles = tile_cycles(p, v - half / 2 if v == vectors else v) * ceil(columns / p) * (vectors // v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)

@@ -11,7 +11,7 @@ from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
 WINOGRAD = {"winograd2": 2, "winograd3": 3, "winograd4": 4, "winograd6": 6}  # so many outputs at a time, squared
-POOLED = "pooled"  # a maximum that the convolution before it takes as it stores
+POOLED = "pooled"  # maxima or means that the convolution before them takes as it stores
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 import test_places
@@ -126,6 +127,20 @@ def test_tiles_on_planar_images_do_not_spill(cpu: str, step: int):
     level = target(cpu)
     for pixels, vectors in tiles(level):
         inner = tile(pixels, vectors, level, step=step, planar=True)
+        assert len(SUM.findall(inner)) == pixels * vectors
+        assert not level.fma or not SPILL.search(inner), (pixels, vectors)
+
+
+@every_cpu
+@pytest.mark.parametrize("pool", ["max", "mean"])
+def test_tiles_that_are_pooled_do_not_spill(cpu: str, pool: Literal["max", "mean"]):
+    level = target(cpu)
+    for pixels, vectors in {best_tile(c, v, level, pooled=True) for c in range(2, 65, 2) for v in (1, 2, 3, 4)}:
+        e = Emitter(level)
+        Direct(pixels, vectors, level.lanes, 1, False, True, False, Ahead(), Epilogue(bias=True), pooled=pool).emit(
+            e, "tile"
+        )
+        inner = innermost(assembly_of(e.text(), level))
         assert len(SUM.findall(inner)) == pixels * vectors
         assert not level.fma or not SPILL.search(inner), (pixels, vectors)
 

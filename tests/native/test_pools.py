@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builder import Net, image, stage
-from harness import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, truth
+from builder import Net, image, stage, with_random_weights
+from harness import EVERY_PASS, assert_right, compile_native, every_cpu, every_way, hold, images_for, run, truth
 
 from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.schedule.schedule import POOLED, Choice
 from cnnc.compiler.schedule.target import target
 
 BOTH: list[tuple[dict[str, Any], tuple[int, int]]] = [
@@ -53,6 +54,50 @@ def pools(lanes: int) -> Graph:
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 def test_pools_stay_within_the_bound(cpu: str, disabled: frozenset[str]):
     hold(pools(target(cpu).lanes), cpu, disabled, batch=2)
+
+
+def squares(lanes: int, pool: str, stored: bool = False) -> Graph:
+    """Poolings of 2 x 2 behind convolutions that Winograd's algorithm is not for, of images some of whose last rows or
+    columns are in no square. `stored` has what they are taken of among the outputs."""
+    net = Net()
+    for i, (size, conv) in enumerate([
+        ((5, 6), {"kernel": 5, "pad": 2}), ((9, 31), {"kernel": 3, "stride": 2, "pad": 1}), ((2, 2), {"kernel": 1}),
+        ((7, 8), {"kernel": (4, 1)}), ((32, 32), {"kernel": 5}), ((6, 33), {"kernel": 5, "pad": 4, "bias": False}),
+    ]):  # fmt: skip
+        for channels in (1, lanes + 1):
+            for out in (lanes // 2 - 1, 2 * lanes + 1):
+                x = net.input(f"x{len(net.graph.inputs)}", image(channels, *size))
+                y = net.chain(x, stage("conv", channels=out, **conv), *[stage("tanh")] * (i % 2))
+                net.output(net.chain(y, stage(pool, kernel=2)), *[y] * stored)
+    return net.graph
+
+
+@every_cpu
+@pytest.mark.parametrize("pool", ["maxpool", "avgpool"])
+def test_squares_are_pooled_as_a_convolution_stores(cpu: str, pool: str):
+    """To the bits of a pooling of its own."""
+    lanes = target(cpu).lanes
+    native = hold(squares(lanes, pool), cpu, batch=2)
+    pools = [name for name, choice in native.program.schedule.choices.items() if choice.algorithm == POOLED]
+    assert len(pools) > 6
+    apart = compile_native(with_random_weights(squares(lanes, pool, stored=True)), cpu)
+    assert POOLED not in {choice.algorithm for choice in apart.program.schedule.choices.values()}
+    inputs = images_for(native.graph, 2)
+    together, wanted = every_way(native, inputs), run(apart, inputs)
+    for name in pools:
+        np.testing.assert_array_equal(together[name], wanted[name], name)
+
+
+@pytest.mark.parametrize(
+    ("choice", "algorithm"), [("direct 14x1", POOLED), ("direct 28x1", "pool"), ("direct 7x1", "pool")]
+)
+def test_squares_lie_in_tiles_of_pairs_that_leave_room_for_the_line_above(choice: str, algorithm: str):
+    net = Net()
+    net.output(
+        net.chain(net.input("x", image(1, 32, 32)), stage("conv", channels=6, kernel=5), stage("avgpool", kernel=2))
+    )
+    native = hold(net.graph, choices={"conv_1": Choice.read(choice)})
+    assert native.program.schedule.choices["avgpool_1"].algorithm == algorithm
 
 
 @every_cpu

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from ..emit import Emitter, Int, Var
 from .ahead import Ahead, Portion
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers
+from .pool import larger
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Direct:
 
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
-    outside for all pixels of a tile. Work is counted in tiles.
+    outside for all pixels of a tile. Where results are `pooled`, only the maximum or mean of each square of 2 x 2 is
+    stored: a tile has two lines of pixels, one after the other, and `rows` counts squares. Work is counted in tiles.
     """
 
     pixels: int
@@ -39,6 +42,7 @@ class Direct:
     ahead: Ahead
     epilogue: Epilogue
     spread: int = 1
+    pooled: Literal["max", "mean"] | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -58,7 +62,7 @@ class Direct:
 
     def emit(self, e: Emitter, name: str) -> None:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
-        columns = registers(e, vectors, self.last)
+        columns, side = registers(e, vectors, self.last), 2 if self.pooled else 1
         with e.kernel(name, self.arguments) as a:
             tiles = e.div_int(e.add_int(a["columns"], pixels - 1), pixels)
             lo, hi = e.share(e.mul_int(e.mul_int(a["groups"], a["rows"]), tiles))
@@ -69,32 +73,39 @@ class Direct:
             with e.loop("line", after, start=line, vary=[group, row]) as line:
                 part = e.div_int(group.value, a["parts_groups"])
                 source = e.at(a["input"], e.mul_int(part, a["parts_plane"]))
-                source = e.at(source, e.mul_int(row.value, a["input_row"]))
+                source = e.at(source, e.mul_int(e.mul_int(row.value, side), a["input_row"]))
                 weights = e.at(a["weights"], e.mul_int(group.value, a["weights_group"]))
                 first = e.mul_int(group.value, vectors)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
                 target = e.at(target, e.mul_int(row.value, a["output_row"]))
                 tails = {column: Tail(column, self.epilogue, a, first, row.value, self.spread) for column in columns}
-                high = self._rows(e, a, row.value)
+                lines = [e.add_int(e.mul_int(row.value, side), k) for k in range(side)]
+                high = [self._rows(e, a, line) for line in lines]
                 before = e.mul_int(line, tiles)
                 begin, end = (e.max_int(0, e.sub_int(lo, before)), e.min_int(tiles, e.sub_int(hi, before)))
                 begin, end = e.mul_int(begin, pixels), e.mul_int(end, pixels)
                 with e.loop("column", end, start=begin, step=pixels) as column:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self._pitch(e)))
-                    place = e.mul_int(x, size * self.spread)
+                    place = e.mul_int(x, size * self.spread // side)
                     blocks = [tails[register].block(v, place) for v, register in enumerate(columns)]
-                    sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
                     if self.ahead.tensors:
                         for block in blocks:
                             block.fetch(pixels)
                     number = e.add_int(e.mul_int(row.value, tiles), e.div_int(column, pixels))
                     following = e.at(weights, a["weights_group"])
                     portion = Portion(e, following, number, a["blocks"], e.lanes * vectors * size, self.ahead.next)
-                    self._tile(e, columns, a, here, weights, portion, high, self._columns(e, a, x), sums)
-                    for v, (register, block) in enumerate(zip(columns, blocks, strict=True)):
+                    results: list[list[str]] = [[] for _ in columns]
+                    for k, rows in enumerate(high):
+                        sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
+                        line_at = e.at(here, e.mul_int(a["input_row"], k))
+                        self._tile(e, columns, a, line_at, weights, portion, rows, self._columns(e, a, x), sums)
+                        for v, block in enumerate(blocks):
+                            values = block.finish_all([pixel[v].value for pixel in sums])
+                            results[v] = self._pool(block.e, results[v], values) if self.pooled else values
+                    for v, register in enumerate(columns):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
-                        for p, value in enumerate(block.finish_all([pixel[v].value for pixel in sums])):
+                        for p, value in enumerate(results[v]):
                             register.store(value, out, p * size * self.spread)
                 row.value = e.add_int(row.value, 1)
                 wrap = e.compare("eq", row.value, a["rows"])
@@ -104,6 +115,18 @@ class Direct:
     def _pitch(self, e: Emitter) -> int:
         """Bytes between the inputs of neighbouring outputs."""
         return self.step * (4 if self.planar else e.target.vector_bytes)
+
+    def _pool(self, e: Emitter, above: list[str], values: list[str]) -> list[str]:
+        """Neighbours as one, and with those `above` where these are there, in the order of a pooling of its own."""
+        pairs = [self._two(e, *values[p : p + 2]) for p in range(0, len(values), 2)]
+        if not above:
+            return pairs
+        squares = [self._two(e, *pair) for pair in zip(above, pairs, strict=True)]
+        quarter = e.constant(0.25)
+        return [e.set(f"fmul {e.vector} {s}, {quarter}") for s in squares] if self.pooled == "mean" else squares
+
+    def _two(self, e: Emitter, a: str, b: str) -> str:
+        return larger(e, a, b) if self.pooled == "max" else e.set(f"fadd {e.vector} {a}, {b}")
 
     def _rows(self, e: Emitter, a: dict[str, str], row: str) -> Taps:
         """The rows of taps that find the image."""

@@ -22,7 +22,8 @@ def lower_direct(planner: Planner, region: Region) -> None:
     op, window, x, weight, bias = _parts(planner, region)
     choice = planner.schedule.choices[region.node.name]
     tail, words, reads = epilogue(planner, region, bias=bias)
-    y = planner.result(region.node.output)
+    pooling = planner.pooling(region.node.output)
+    y = planner.result(pooling.output if pooling else region.node.output)
     planar, skips = x.layout.block == 1, any(window.sides)
     pointwise = op.kernel == (1, 1) and not skips
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
@@ -30,7 +31,7 @@ def lower_direct(planner: Planner, region: Region) -> None:
         words |= _places(x, window)
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
     words["rows"] = rows = 1 if choice.merged else y.height
-    words["columns"] = columns = y.height * y.width if choice.merged else y.width
+    words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
     group = words["weights_group"]
     assert isinstance(group, int)
     target, tiles = planner.schedule.target, rows * -(-columns // choice.pixels)
@@ -42,7 +43,10 @@ def lower_direct(planner: Planner, region: Region) -> None:
         else 0,
         stream=bytes_ahead(group, target),
     )
-    kernel = direct.Direct(choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail)
+    pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
+    kernel = direct.Direct(
+        choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled
+    )
     planner.step(kernel, words, [x, *reads], [y])
 
 
