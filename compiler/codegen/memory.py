@@ -27,13 +27,13 @@ def plan_arena(program: Program, batches: Batching) -> Arena:
         return buffer.image_bytes * batches.images(buffer)
 
     offsets: dict[Buffer, int] = {}
+    placed: list[list[Buffer]] = [[] for _ in program.steps]  # by step: those that live then
     for buffer in sorted(lives, key=lambda b: -room(b)):
-        first, last = lives[buffer]
-        taken = sorted(
-            (offsets[other], offsets[other] + room(other))
-            for other in offsets
-            if lives[other][0] <= last and first <= lives[other][1]
-        )
+        life = range(lives[buffer][0], lives[buffer][1] + 1)
+        others = {other for step in life for other in placed[step]}
+        taken = sorted((offsets[other], offsets[other] + room(other)) for other in others)
+        for step in life:
+            placed[step].append(buffer)
         at = 0
         for start, end in taken:
             if at + room(buffer) <= start:
@@ -41,9 +41,8 @@ def plan_arena(program: Program, batches: Batching) -> Arena:
             at = max(at, end)
         offsets[buffer] = at
     total = max((offset + room(buffer) for buffer, offset in offsets.items()), default=0)
-    moments = range(len(program.steps))
-    alive = [sum(room(b) for b, (first, last) in lives.items() if first <= t <= last) for t in moments]
-    return Arena(offsets, total, max(alive, default=0))
+    peak = max((sum(map(room, alive)) for alive in placed), default=0)
+    return Arena(offsets, total, peak)
 
 
 def _lives(program: Program, batches: Batching) -> dict[Buffer, tuple[int, int]]:

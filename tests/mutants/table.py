@@ -203,8 +203,8 @@ LOWERINGS = _of(
 
 PROGRAMS = _of(
     "compiler/codegen",
-    ("memory.py", "lives[other][0] <= last and first <= lives[other][1]",
-     "lives[other][0] < last and first < lives[other][1]", "a step's output lies over its input", ARENA),
+    ("memory.py", "range(lives[buffer][0], lives[buffer][1] + 1)", "range(lives[buffer][0], lives[buffer][1])",
+     "a step's output lies over its input", ARENA),
     ("memory.py", "if at + room(buffer) <= start:", "if at <= start:", "a gap need not be large enough", ARENA),
     ("memory.py", "at = max(at, end)", "at = end", "a long neighbour is forgotten after a short one", ARENA),
     ("memory.py", "kept = batches.images(storage) > 1", "kept = False", "segments do not come again", ARENA),
