@@ -16,6 +16,9 @@ ANCHORS = frozenset({
 })  # fmt: skip
 
 
+MOST = 64  # nodes of a region, whose kernel should not grow without end
+
+
 @dataclass(frozen=True)
 class FuseEpilogues(Pass):
     """Make one region of a layer and the elementwise operators after it, or of elementwise operators alone.
@@ -30,10 +33,11 @@ class FuseEpilogues(Pass):
                                                   }
                                                   y = (x, s) -> a_region
 
-    A region has at most one anchor, its first node, and one value that is seen outside, its last node's. All its
-    values have the shape of that one. What it reads beside the anchor's operands has that shape too, or one number
-    a channel, or is a single number. Of two layers that an `add` joins, the later one is the anchor. Bytes are read
-    only where a region is a chain of operators of one operand: they lie in memory as the caller gave them.
+    A region has at most one anchor, its first node, and one value that is seen outside, its last node's; and no more
+    than 64 nodes. All its values have the shape of that one. What it reads beside the anchor's operands has that shape
+    too, or one number a channel, or is a single number. Of two layers that an `add` joins, the later one is the anchor.
+    Bytes are read only where a region is a chain of operators of one operand: they lie in memory as the caller gave
+    them.
     """
 
     def run(self, graph: Graph) -> Graph:
@@ -96,15 +100,18 @@ class _Region:
 
     def __init__(self, graph: Graph, last: Node, anchors: dict[str, str]):
         self.graph, self.last, self.anchors = graph, last, anchors
-        self.members = {last.name: last}
-        self.anchor = anchors.get(last.name)
+        self.members: dict[str, Node] = {}
+        self.anchor: str | None = None
+        self._readers: set[str] = set()  # the elementwise members
+        self._read: dict[Value, None] = {}  # by them, from outside
+        self._is_chain = True
+        self.absorb(last)
 
     def candidates(self) -> Iterator[Node]:
         """Nodes whose value only the region's elementwise nodes read, and whose anchor is no other one."""
-        readers = {name for name, node in self.members.items() if node.op.name not in ANCHORS}
-        for value in {value for name in readers for value in self.graph.operands(self.members[name])}:
+        for value in self._read if len(self.members) < MOST else ():
             node = self.graph.producer(value)
-            if node.name in self.members or self.graph.is_output(value):
+            if self.graph.is_output(value):
                 continue
             anchor = self.anchors.get(node.name)
             if (
@@ -112,20 +119,23 @@ class _Region:
                 and (anchor is None or self.anchor in (None, anchor))
                 and (self._is_chain or not self._reads_bytes(node))
                 and _may_stay_inside(value, self.last.output)
-                and all(reader.name in readers for reader, _ in self.graph.readers(value))
+                and all(reader.name in self._readers for reader, _ in self.graph.readers(value))
             ):
                 yield node
-
-    @property
-    def _is_chain(self) -> bool:
-        return all(len(self.graph.operands(node)) == 1 for node in self.members.values())
 
     def _reads_bytes(self, node: Node) -> bool:
         return any(value.type.dtype != "f32" for value in self.graph.operands(node))
 
     def absorb(self, node: Node) -> None:
+        operands = self.graph.operands(node)
         self.members[node.name] = node
         self.anchor = self.anchor or self.anchors.get(node.name)
+        self._is_chain = self._is_chain and len(operands) == 1
+        for value in node.outputs:
+            self._read.pop(value, None)
+        if node.op.name not in ANCHORS:
+            self._readers.add(node.name)
+            self._read |= dict.fromkeys(operands)
 
     def outline(self, order: dict[str, int]) -> None:
         """Put one fused node in the place of the members."""

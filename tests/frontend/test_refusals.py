@@ -53,6 +53,8 @@ BODIES = [
     ("output y = x.shape[-1]", "-1", "E0315"),
     ("output y = x -> conv(x.shape[0], 3)", "conv(x.shape[0], 3)", "E0319"),
     ("output y = if x.shape[0] == 4 then x else x", "x.shape[0] == 4", "E0319"),
+    ("output y = x -> conv(4, 3, pad=x.shape[0])", "conv(4, 3, pad=x.shape[0])", "E0319"),
+    ("output y = x -> upsample(x.shape[0])", "upsample(x.shape[0])", "E0319"),
     ("share s = conv(3, 3) a = x -> s -> conv(4, 1) output y = a -> s", "conv(3, 3)", "E0320"),
     ("output y: f32[N, 4, 1, 30] = x -> conv(4, 3)", "1", "E0321"),
     ("assert x.channels == 4 output y = x", "x.channels == 4", "E0322"),

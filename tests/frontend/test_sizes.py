@@ -56,3 +56,12 @@ def test_an_if_on_a_free_size_stops_there():
 def test_what_no_model_reads_is_warned_of():
     text = "block lonely = relu\nmodel M { input x: f32[N, 3] unread = 3 output y = x }"
     assert [d.code for d in check_text(text)] == ["W0202", "W0201"]
+
+
+def test_a_pad_may_be_another_inputs_height():
+    """Which is not known yet where advice is given about borders that nothing reads."""
+    inputs = "input a: f32[N, 1, H, 8] input x: f32[N, 1, 8, 8]"
+    text = f"model M {{ {inputs} output y = x -> conv(1, 3, stride=2, pad=a.height) }}"
+    assert check_text(text) == []
+    graph = parse_text(text, sizes={"H": 1}).graph
+    assert graph.outputs["y"].type.known == (1, 4, 4)

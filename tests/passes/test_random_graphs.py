@@ -86,6 +86,16 @@ def test_regions_read_tensors_of_their_shape_or_a_number_a_channel_or_one(sizes:
     assert any(node.body is not None for node in FuseEpilogues().run(net.graph).nodes()) == fused
 
 
+def test_regions_end_and_others_go_on():
+    """Of 200 operators in a row no kernel has more than 64."""
+    net = Net()
+    net.output(net.chain(net.input("x", image(4, 6, 6)), stage("conv", channels=4, kernel=3), *[stage("tanh")] * 200))
+    graph = FuseEpilogues().run(net.graph)
+    regions = [[n.op.name for n in node.body.nodes() if n.op.name != "input"] for node in graph.nodes() if node.body]
+    assert [len(region) for region in regions] == [9, 64, 64, 64]
+    assert regions[0][0] == "conv"
+
+
 @given(networks())
 @settings(deadline=None)
 def test_the_text_reads_back_to_the_same_graph(net: Net):

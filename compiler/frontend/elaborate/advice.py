@@ -75,6 +75,8 @@ def _unread_border(made: Application, x: Type) -> Iterator[Diagnostic]:
     if not all(isinstance(size, int) for size in x.shape[1:]):
         return
     window = op.window(x)
+    if not all(isinstance(pad, int) for pad in window.pad):  # another input's height
+        return
     lost, more = [], []
     for size, pads, reach, stride in zip(
         x.known[1:], zip(window.sides[:2], window.sides[2:], strict=True), window.reach, window.stride, strict=True

@@ -11,7 +11,7 @@ from typing import Any
 from ...diagnostics import Diagnostic, Refusal, Span
 from ...ir.operator import ParamSpec
 from ...ir.structure import Input
-from ...ir.types import AXES, Dim, Type
+from ...ir.types import AXES, BATCH, Dim, Type
 from ..report import APPLICATION, Failure, Report, Silenced
 from .tensors import Application, Tensor, Trail, Wire
 
@@ -24,7 +24,8 @@ SHOWN = 8  # blocks that a message names on the way to where it is
 
 
 def want_possible(what: str, type: Type) -> None:
-    """Raises `Refusal` for a type with an empty axis or too many elements; `what` begins the message."""
+    """Raises `Refusal` for a type with an empty axis, one that the batch decides, or too many elements; `what` begins
+    the message."""
     if type.rank > AXES:
         raise Refusal("E0330", f"{what} a tensor of {type.rank:,} axes; {AXES} is the limit")
     elements = 1
@@ -33,6 +34,9 @@ def want_possible(what: str, type: Type) -> None:
             if size < 1:
                 raise Refusal("E0312", f"{what} {type}, whose axis {axis} is empty")
             elements *= size
+        elif axis and BATCH in size.letters():
+            help = f"the batch {BATCH} is free: nothing may depend on it"
+            raise Refusal("E0319", f"{what} {type}, whose axis {axis} depends on the batch", help=help)
     if elements > ELEMENTS:
         raise Refusal("E0330", f"{what} {type}: more than 2^31 - 1 elements for one image")
 
