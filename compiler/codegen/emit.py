@@ -87,6 +87,26 @@ class Emitter:
         hi = self.div_int(self.mul_int(self.add_int("%part", 1), units), "%parts")
         return lo, hi
 
+    @contextmanager
+    def grid(self, name: str, outer: Int, inner: Int, across: Int) -> Iterator[tuple[str, str, str]]:
+        """Loop over this part's share of `outer` x `inner` units: gives the outer one's number, and a range within it.
+
+        A part has a stretch of all units in order; but where `across` is 1 and parts come out equal, to a sixteenth, of
+        each outer unit the same stretch of inner ones. If those are rows, a thread finds in its own cache what it made
+        of them one step before.
+        """
+        each = self.div_int(self.add_int(inner, self.sub_int("%parts", 1)), "%parts")
+        most = self.div_int(self.mul_int(inner, 17), 16)
+        equal = self.compare("sle", self.mul_int(each, "%parts"), most)
+        across = self.choose(equal, "i64", across, 0)
+        crossing = self.compare("ne", across, 0)
+        lo, hi = self.share(self.choose(crossing, "i64", inner, self.mul_int(outer, inner)))
+        first = self.choose(crossing, "i64", 0, self.div_int(lo, inner))
+        after = self.div_int(self.add_int(hi, self.sub_int(inner, 1)), inner)
+        with self.loop(name, self.choose(crossing, "i64", outer, after), start=first) as number:
+            before = self.choose(crossing, "i64", 0, self.mul_int(number, inner))
+            yield number, self.max_int(0, self.sub_int(lo, before)), self.min_int(inner, self.sub_int(hi, before))
+
     def text(self) -> str:
         """The module so far, with a declaration for every intrinsic in use."""
         return "\n".join([*self._lines, *self._declared.values(), ""])

@@ -38,7 +38,7 @@ class Depthwise:
         with e.kernel(name, self.arguments) as a:
             window = e.mul_int(e.mul_int(a["kernel_height"], a["kernel_width"]), size)
             last_tile = e.sub_int(a["columns"], pixels)
-            with rows(e, a, self.epilogue) as row:
+            with rows(e, a, self.epilogue, across=1) as row:
                 weights = e.at(a["weights"], e.mul_int(row.block, window))
                 source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
                 kernels = [e.load(weights, k * size) for k in range(self.window[0] * self.window[1])]

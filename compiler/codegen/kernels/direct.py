@@ -49,6 +49,7 @@ class Direct:
         return (
             "@input", "@weights", "@output",
             "groups", "rows", "columns",  # trip counts: groups of output channels, output rows, pixels of a row
+            "across",  # whether parts are of all groups' rows
             "parts_groups", "parts_plane",  # of a grouped convolution: groups that share inputs, bytes between inputs
             "blocks", "tail",  # full blocks of input channels, channels in a last one
             "kernel_height", "kernel_width",
@@ -65,23 +66,23 @@ class Direct:
         columns, side = registers(e, vectors, self.last), 2 if self.pooled else 1
         with e.kernel(name, self.arguments) as a:
             tiles = e.div_int(e.add_int(a["columns"], pixels - 1), pixels)
-            lo, hi = e.share(e.mul_int(e.mul_int(a["groups"], a["rows"]), tiles))
-            line, after = e.div_int(lo, tiles), e.div_int(e.add_int(hi, e.sub_int(tiles, 1)), tiles)
-            group = Var("i64", e.div_int(line, a["rows"]))
-            row = Var("i64", e.sub_int(line, e.mul_int(group.value, a["rows"])))
             last_tile = e.sub_int(a["columns"], pixels)
-            with e.loop("line", after, start=line, vary=[group, row]) as line:
-                part = e.div_int(group.value, a["parts_groups"])
+            plane = e.mul_int(a["rows"], tiles)
+            with (
+                e.grid("group", a["groups"], plane, a["across"]) as (group, lo, hi),
+                e.loop("row", e.div_int(e.add_int(hi, e.sub_int(tiles, 1)), tiles), start=e.div_int(lo, tiles)) as row,
+            ):
+                part = e.div_int(group, a["parts_groups"])
                 source = e.at(a["input"], e.mul_int(part, a["parts_plane"]))
-                source = e.at(source, e.mul_int(e.mul_int(row.value, side), a["input_row"]))
-                weights = e.at(a["weights"], e.mul_int(group.value, a["weights_group"]))
-                first = e.mul_int(group.value, vectors)
+                source = e.at(source, e.mul_int(e.mul_int(row, side), a["input_row"]))
+                weights = e.at(a["weights"], e.mul_int(group, a["weights_group"]))
+                first = e.mul_int(group, vectors)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
-                target = e.at(target, e.mul_int(row.value, a["output_row"]))
-                tails = {column: Tail(column, self.epilogue, a, first, row.value, self.spread) for column in columns}
-                lines = [e.add_int(e.mul_int(row.value, side), k) for k in range(side)]
+                target = e.at(target, e.mul_int(row, a["output_row"]))
+                tails = {column: Tail(column, self.epilogue, a, first, row, self.spread) for column in columns}
+                lines = [e.add_int(e.mul_int(row, side), k) for k in range(side)]
                 high = [self._rows(e, a, line) for line in lines]
-                before = e.mul_int(line, tiles)
+                before = e.mul_int(row, tiles)
                 begin, end = (e.max_int(0, e.sub_int(lo, before)), e.min_int(tiles, e.sub_int(hi, before)))
                 begin, end = e.mul_int(begin, pixels), e.mul_int(end, pixels)
                 with e.loop("column", end, start=begin, step=pixels) as column:
@@ -92,7 +93,7 @@ class Direct:
                     if self.ahead.tensors:
                         for block in blocks:
                             block.fetch(pixels)
-                    number = e.add_int(e.mul_int(row.value, tiles), e.div_int(column, pixels))
+                    number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
                     following = e.at(weights, a["weights_group"])
                     portion = Portion(e, following, number, a["blocks"], e.lanes * vectors * size, self.ahead.next)
                     results: list[list[str]] = [[] for _ in columns]
@@ -107,10 +108,6 @@ class Direct:
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p, value in enumerate(results[v]):
                             register.store(value, out, p * size * self.spread)
-                row.value = e.add_int(row.value, 1)
-                wrap = e.compare("eq", row.value, a["rows"])
-                row.value = e.choose(wrap, "i64", 0, row.value)
-                group.value = e.choose(wrap, "i64", e.add_int(group.value, 1), group.value)
 
     def _pitch(self, e: Emitter) -> int:
         """Bytes between the inputs of neighbouring outputs."""

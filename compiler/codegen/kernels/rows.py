@@ -22,12 +22,9 @@ class Row:
 
 
 @contextmanager
-def rows(e: Emitter, a: Mapping[str, str], epilogue: Epilogue) -> Iterator[Row]:
-    """Loop over the part's share of `blocks` x `rows`."""
-    lo, hi = e.share(e.mul_int(a["blocks"], a["rows"]))
-    with e.loop("unit", hi, start=lo) as unit:
-        block = e.div_int(unit, a["rows"])
-        number = e.sub_int(unit, e.mul_int(block, a["rows"]))
+def rows(e: Emitter, a: Mapping[str, str], epilogue: Epilogue, across: int = 0) -> Iterator[Row]:
+    """Loop over the part's share of `blocks` x `rows`: `across` all blocks, if it is 1, where parts come out equal."""
+    with e.grid("block", a["blocks"], a["rows"], across) as (block, lo, hi), e.loop("row", hi, start=lo) as number:
         source = e.at(a["input"], e.mul_int(block, a["input_plane"]))
         target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(number, a["output_row"]))
         yield Row(block, number, source, target, Tail(e, epilogue, a, block, number))

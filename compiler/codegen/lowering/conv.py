@@ -29,7 +29,7 @@ def lower_direct(planner: Planner, region: Region) -> None:
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
     if skips:
         words |= _places(x, window)
-    words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, choice)
+    words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, y, choice)
     words["rows"] = rows = 1 if choice.merged else y.height
     words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
     group = words["weights_group"]
@@ -62,14 +62,17 @@ def last_lanes(weight: Array, groups: int, choice: Choice, lanes: int) -> int:
 
 
 def direct_words(
-    planner: Planner, region: Region, weight: Array, groups: int, x: Buffer, choice: Choice
+    planner: Planner, region: Region, weight: Array, groups: int, x: Buffer, y: Buffer, choice: Choice
 ) -> dict[str, Word]:
-    """The weights of a direct convolution, and how its tiles walk over channels."""
+    """The weights of a direct convolution, and how its tiles walk over channels. Threads have rows of their own where
+    these are more bytes than the weights, of which each thread then reads all."""
     lanes, planar, inside = planner.lanes, x.layout.block == 1, weight.shape[1]
     each = -(-len(weight) // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
+    packed = pack_direct(weight, lanes, choice.vectors, planar)
     return {
-        "weights": planner.constant(f"{region.node.name} weights", pack_direct(weight, lanes, choice.vectors, planar)),
+        "weights": planner.constant(f"{region.node.name} weights", packed),
         "groups": groups * each,
+        "across": int(packed.nbytes <= max(x.bytes, y.bytes)),
         "parts_groups": each,
         "parts_plane": x.plane_bytes * (inside // lanes) if groups > 1 else 0,
         "blocks": inside if planar else inside // lanes,

@@ -35,7 +35,7 @@ def lower_transposed(planner: Planner, region: Region) -> None:
         else:
             tile = choice.pixels, choice.vectors, planner.lanes
             kernel = Direct(*tile, 1, False, False, False, Ahead(), tail, op.stride[1])
-            step |= direct_words(planner, region, taken, op.groups, x, choice)
+            step |= direct_words(planner, region, taken, op.groups, x, y, choice)
         planner.step(kernel, step, [x, *reads], [y])
 
 
