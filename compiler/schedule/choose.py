@@ -164,13 +164,13 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choi
         return None
     vectors = -(-outside // target.lanes)
     half, pooling = halves_last(outside, target.lanes), _pooling(graph, region)
+    apart = pool_cycles(out, tuple(size)) if pooling else 0.0
     tile = best_tile(size[1], vectors, target, half=half)
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
     if pooling:
         small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True)
         together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small)
-        cycles += pool_cycles(out, tuple(size))
-        cycles, tile = min((cycles, tile), (together, small))
+        cycles, tile = min((cycles + apart, tile), (together, small))
     choice = Choice("direct", *tile)
     if exact or not takes_tiles(op, inside, target.lanes):
         return choice
@@ -183,6 +183,7 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choi
         for tile in winograd_tiles(count, vectors, target):
             block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
             needed = rim + winograd_cycles(count, points, inside, vectors, target, tile, block)
+            needed += apart if pooling == "avgpool" else 0.0
             if needed < cycles * 0.999:
                 cycles, choice = needed, Choice(algorithm, *tile, block=block)
     return choice

@@ -1,7 +1,7 @@
 """Whatever a `.cnn` file holds: success, or a finding with a code, in little time and memory.
 
-What costs more than a moment is marked slow. Seconds are those of the CPU. Neighbours slow that too, by half at
-times, and nothing makes it faster than it is: what took too long is tried again.
+What costs more than a moment is marked slow. Seconds are those of an undisturbed core (`jail.py`); what took too long
+is tried again, since nothing makes it faster than it is.
 """
 
 from __future__ import annotations

@@ -69,6 +69,9 @@ def squares(lanes: int, pool: str, stored: bool = False) -> Graph:
                 x = net.input(f"x{len(net.graph.inputs)}", image(channels, *size))
                 y = net.chain(x, stage("conv", channels=out, **conv), *[stage("tanh")] * (i % 2))
                 net.output(net.chain(y, stage(pool, kernel=2)), *[y] * stored)
+    x = net.input("grouped", image(2 * lanes, 6, 7))
+    y = net.chain(x, stage("conv", channels=4 * lanes, kernel=5, pad=2, groups=2))
+    net.output(net.chain(y, stage(pool, kernel=2)), *[y] * stored)
     return net.graph
 
 

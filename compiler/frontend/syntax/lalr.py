@@ -61,8 +61,8 @@ class _Lexers(dict[int, Match]):
         return match
 
     @property
-    def any(self) -> Match:
-        """What matches every token."""
+    def every(self) -> Match:
+        """What matches any token, in whatever state."""
         return self._of(frozenset(self._terminals))
 
     def _of(self, names: frozenset[str]) -> Match:
@@ -138,7 +138,7 @@ class Parser:
         return state
 
     def _unexpected(self, text: str, at: int, states: list[int]) -> Unexpected:
-        match = self._lexers.any(text, at)
+        match = self._lexers.every(text, at)
         if match is not None and match.lastgroup:
             return Unexpected(at, self._acceptable(states), False)
         return Unexpected(at, frozenset(self._actions[states[-1]]), False)
