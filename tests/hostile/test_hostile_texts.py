@@ -38,12 +38,15 @@ def holds(outcome: Outcome) -> None:
 
 def ask_all(text: str, jail: Jail, folder: Path, verbs: tuple[str, ...] = VERBS) -> None:
     for verb in verbs:
-        for _ in range(TRIES):
-            (folder / "m.cnn").write_text(text)
-            outcome = jail.run(verb, "m.cnn", folder=folder)
-            if outcome.seconds < SECONDS:
-                break
+        outcome, tries = ask(verb, text, jail, folder), 1
+        while outcome.seconds >= SECONDS and tries < TRIES:
+            outcome, tries = ask(verb, text, jail, folder), tries + 1
         holds(outcome)
+
+
+def ask(verb: str, text: str, jail: Jail, folder: Path) -> Outcome:
+    (folder / "m.cnn").write_text(text)
+    return jail.run(verb, "m.cnn", folder=folder)
 
 
 @pytest.mark.parametrize("name", texts.DEEP)
