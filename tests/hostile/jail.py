@@ -14,15 +14,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 MEGABYTES, CPU_SECONDS, ALARM = 500, 20, 120
-UNDISTURBED = 0.058  # seconds of a round of `_slowness`, on Zen 4
-ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Outcome:
     code: int  # a negative one is the signal that ended it
     out: str
     err: str
-    seconds: float  # of CPU, without the start; more than one is divided by how slow the machine is just then
+    seconds: float  # of CPU, without the start
     megabytes: int
 
 
@@ -70,21 +67,8 @@ def serve() -> None:
             out.seek(0)
             err.seek(0)
             code, seconds = os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
-            if seconds > 1:
-                seconds /= _slowness()
             outcome = Outcome(code, out.read().decode(), err.read().decode(), seconds, used.ru_maxrss // 1000)
         print(json.dumps(vars(outcome)), flush=True)
-
-
-def _slowness() -> float:
-    """How many times as long as on an undisturbed core a stretch of Python takes: caches, memory and clock are shared
-    with neighbours, who make seconds of CPU half as long again, or twice."""
-    start = time.process_time()
-    for _ in range(ROUNDS):
-        made = {}
-        for k in range(200_000):  # nothing that Python's collector would look at
-            made[str(k)] = k + 0.5
-    return max(1.0, (time.process_time() - start) / (ROUNDS * UNDISTURBED))
 
 
 def _serve(call: list[str], folder: str) -> NoReturn:

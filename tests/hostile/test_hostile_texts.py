@@ -1,7 +1,6 @@
 """Whatever a `.cnn` file holds: success, or a finding with a code, in little time and memory.
 
-What costs more than a moment is marked slow. Seconds are those of an undisturbed core (`jail.py`); what took too long
-is tried again, since nothing makes it faster than it is.
+What costs more than a moment is marked slow.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import texts
 from jail import MEGABYTES, Jail, Outcome
 from texts import model, nested
 
-SECONDS, TRIES = 2.0, 3
+SECONDS = 2.0
 CODE = re.compile(r"^(error|warning|note)\[[EW]\d{4}\]: ", re.MULTILINE)
 VERBS = ("check", "fmt", "summary", "cnnc.parse", "cnnc.load")
 
@@ -38,15 +37,8 @@ def holds(outcome: Outcome) -> None:
 
 def ask_all(text: str, jail: Jail, folder: Path, verbs: tuple[str, ...] = VERBS) -> None:
     for verb in verbs:
-        outcome, tries = ask(verb, text, jail, folder), 1
-        while outcome.seconds >= SECONDS and tries < TRIES:
-            outcome, tries = ask(verb, text, jail, folder), tries + 1
-        holds(outcome)
-
-
-def ask(verb: str, text: str, jail: Jail, folder: Path) -> Outcome:
-    (folder / "m.cnn").write_text(text)
-    return jail.run(verb, "m.cnn", folder=folder)
+        (folder / "m.cnn").write_text(text)
+        holds(jail.run(verb, "m.cnn", folder=folder))
 
 
 @pytest.mark.parametrize("name", texts.DEEP)

@@ -62,6 +62,20 @@ REPEATED = {
         "output y = x * g }",
         "3, 8, 8",
     ),
+    "a block of many sizes and an alias": (  # which is run each time: it names what arrives
+        "b(3)",
+        7,
+        "block b(r) { input x a = x g = x -> global_avgpool -> conv(a.channels // r, 1) -> relu -> conv(a.channels, 1) "
+        "output y = a * g }",
+        "3, 8, 8",
+    ),
+    "a block of many layers and an alias": (
+        "b(3, 1)",
+        8,
+        "block b(c, k) { input x a = x output y = a -> conv(c, k, pad=k//2, bias=false) -> batchnorm -> relu "
+        "-> conv(c, (k, k), pad=same, bias=false) -> batchnorm -> relu }",
+        "3, 8, 8",
+    ),
     "a block of sums": ("b", 6, "block b { input x a = x + 1 c = a * x d = c - x output y = d / 2 }", "3, 8, 8"),
     "a block with weights": ("b", 4, "block b { input x param g: f32[3, 1, 1] = 1 output y = x + g }", "3, 8, 8"),
     "a block of long names": ("b" * 400, 3, f"block {'b' * 400} = relu", "3, 8, 8"),
@@ -214,10 +228,10 @@ SHARED = {
     + "model M{input x:f32[N,1,8,8]\n"
     + filled("y%d=x->conv(1,1,weight=a18)\n", 2 / 3)
     + "output y=x}",
-    "a wide body, repeated": "block b{input x a="
+    "a wide body, run again and again": "block b{input x a="
     + filled("1+", 2 / 3)
     + "1 output y=x->relu}\n"
-    + model("repeat(30000,b)"),
+    + model(f"repeat(30000, b as {'n' * 500})"),
     "defaults, repeated": "block b(p=" + filled("1+", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
     "divisions, repeated": "block b(p=" + filled("1//", 2 / 3) + "1)=relu\n" + model(filled("b->", 1 / 4) + "relu"),
     "names divided, repeated": f"block b(a=1,p=[{filled('a//a,', 2 / 3)}1])=relu\n"
@@ -232,7 +246,6 @@ SHARED = {
     "repeat nothing": model("repeat(10**9, repeat(0, relu))"),
     "nested repeats": model(nested("repeat(9,", "relu", ")", 150)),
     **{f"repeat {name} too often": repeated(name, +5) for name in REPEATED},
-    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10) + repeated("a block of many sizes", -5),
     "doubling": model("d(" * 60 + "relu" + ")" * 60, "block d(f) = f -> f"),
     "doubling blocks": model(
         "b40", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
@@ -307,6 +320,12 @@ ALLOWED = {
     "a share": "model M{input x:f32[N,3,8,8] share s=conv(3,1)->batchnorm "
     f"output y=x->repeat({APPLICATIONS // 3 - 5},s)}}",
     "doubled batchnorm in a long text": filled("block b%d=relu\n", 9 / 10) + doubled("batchnorm"),
+    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10)
+    + repeated("a block of many sizes and an alias", -5),
+    "a wide body, repeated": "block b{input x a="
+    + filled("1+", 2 / 3)
+    + "1 output y=x->relu}\n"
+    + model("repeat(30000,b)"),
 }
 HUGE = {
     "letters grow": model("repeat(100_000, upsample(3) -> maxpool(2))", shape="3, H, W"),

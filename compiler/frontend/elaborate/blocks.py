@@ -16,6 +16,7 @@ from .calls import Parametric, matched
 from .expressions import evaluate, placed
 from .flow import flow
 from .nested import Group, held, levels_of
+from .patterns import Pattern, Recorder, sort_of
 from .place import Place
 from .scope import Module, Scope
 from .stages import Stage
@@ -90,13 +91,15 @@ def signature_of(declared: ast.Block | ast.Model, module: Module) -> str:
 
 @dataclass(frozen=True, eq=False)
 class BlockStage(Stage):
-    """A block with its parameters. Its body runs at each application, in a weight scope of its own."""
+    """A block with its parameters. Each application has a weight scope of its own. The body runs for tensors of new
+    types; what it made of others is made again."""
 
     block: BlockValue
     parameters: Scope
     given: tuple[Given, ...]
     span: Span = field(repr=False)
     levels: int = field(init=False)
+    _patterns: dict[object, Pattern | None] = field(default_factory=dict, init=False, repr=False)  # by sort and nesting
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "levels", levels_of("stages", [argument.value for argument in self.given]))
@@ -114,17 +117,27 @@ class BlockStage(Stage):
             place.run.count(max(held(x), 1))
             own = place.number(self.kind)
             inner = place.inside(place.take(name or own), self)
+            met = sort_of(x), inner.nesting
+            pattern = self._patterns.get(met)
+            result = pattern.applied(x, inner) if pattern and pattern.fits(inner) else None
         except Refusal as refusal:
             raise place.failure(refusal, self.span) from None
+        if result is None:
+            recorder = None if met in self._patterns else Recorder(x, inner)
+            result = self._run(x, inner)
+            if isinstance(result, Unknown):
+                return UNKNOWN
+            if recorder:
+                self._patterns[met] = recorder.pattern(result)
+        return each(result, lambda tensor: tensor.after(self, x))
+
+    def _run(self, x: Tensors, inner: Place) -> Tensors | Unknown:
         block = self.block.block
         if self.block.module.damaged(block.body, "input", "output") or not has_input(block.body):
             return UNKNOWN
         self.block.module.elaborated.add(block.start)
         scope = self.parameters.copy(inner)
-        result = self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
-        if isinstance(result, Unknown):
-            return UNKNOWN
-        return each(result, lambda tensor: tensor.after(self, x))
+        return self._braces(block.body, x, scope) if isinstance(block.body, ast.Body) else flow(block.body, x, scope)
 
     def _braces(self, body: ast.Body, x: Tensors, scope: Scope) -> Tensors | Unknown:
         inputs = [s for s in body.statements if isinstance(s, ast.Input)]

@@ -19,7 +19,7 @@ from .expressions import condition_of, evaluate
 from .place import Place
 from .scope import Scope
 from .stages import FanOut, NamedStage, OperatorStage, Parallel, Sequence, Share, Stage, gather, parallel_parts
-from .tensors import Tensor, Tensors, is_tensors, leaves
+from .tensors import Called, Tensor, Tensors, is_tensors, leaves
 from .values import describe
 
 
@@ -116,8 +116,7 @@ def _apply_named(e: ast.Named, x: Tensors | Unknown, scope: Scope) -> Tensors | 
 def called(x: Tensors, name: str, place: Place, weights: bool = False) -> Tensors:
     """Tensors under a name that the source gives them; where two do, `as` (which names weights) yields to a binding."""
     if isinstance(x, Tensor):
-        full = f"{place.prefix}_{name}" if place.prefix else name
-        x.wire.maker.call(x.wire.output, 2 * place.nesting + weights, full.replace(".", "_"))
+        place.run.call(x.wire, Called(2 * place.nesting + weights, place, name))
         return x.named(name)
     return x
 

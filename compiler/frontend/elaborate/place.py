@@ -13,7 +13,7 @@ from ...ir.operator import ParamSpec
 from ...ir.structure import Input
 from ...ir.types import AXES, BATCH, Dim, Type
 from ..report import APPLICATION, Failure, Report, Silenced
-from .tensors import Application, Tensor, Trail, Wire
+from .tensors import Application, Called, Tensor, Trail, Wire
 
 APPLICATIONS = 100_000
 LETTERS = 500  # of a name that cost as much as an application
@@ -55,7 +55,11 @@ class Run:
         self.free = free
         self.inputs: list[Application] = []
         self.applications: list[Application] = []
-        self.weights: dict[str, ParamSpec] = {}
+        self.called: list[tuple[Wire, Called]] = []
+        self.lent: list[tuple[Place, range]] = []  # where shares are declared, and what applying them made
+        self.recorded = 0  # applications that patterns hold
+        self._weights: dict[str, Mapping[str, ParamSpec]] = {}  # by the path of what they belong to
+        self._mixed: dict[str, set[str]] = {}  # and of which roles, where two things share a path
 
     def count(self, tensors: int = 1) -> None:
         """Count an application, by the tensors that it takes or gives, or a round of `repeat`; raises `Refusal`."""
@@ -71,6 +75,23 @@ class Run:
                 f"more than {APPLICATIONS:,} applications",
                 help="each round of `repeat` counts; does a block double itself?",
             )
+
+    def call(self, wire: Wire, called: Called) -> None:
+        """A scope gives a tensor a name."""
+        self.called.append((wire, called))
+        wire.maker.call(wire.output, called)
+
+    def claim(self, owner: str, weights: Mapping[str, ParamSpec]) -> None:
+        """Weights are born, by their roles; raises `Refusal` where two would have one name, as dots in names allow."""
+        if owner not in self._weights:
+            self._weights[owner] = weights
+            return
+        roles = self._mixed.setdefault(owner, set(self._weights[owner]))
+        for role in weights:
+            if role in roles:
+                message = f"two weights are called `{joined(owner, role)}`"
+                raise Refusal("E0204", message, help="name one of the two with `as`")
+        roles.update(weights)
 
     def add_input(self, name: str, type: Type, span: Span) -> Tensor:
         """An input of the model; raises `Refusal` beyond the limit."""
@@ -90,13 +111,18 @@ class Ledger:
         self.complete = False
         self.asked: set[str] = set()
 
-    def claim(self, name: str, spec: ParamSpec) -> None:
+    def claim(self, owner: str, weights: Mapping[str, ParamSpec]) -> None:
         if not self.complete:
-            _claim(self.run, self.above, name, spec)
+            (self.above or self.run).claim(owner, weights)
+        for role, spec in weights.items():
+            self._claim(joined(owner, role), spec)
+
+    def _claim(self, name: str, spec: ParamSpec) -> None:
+        if not self.complete:
             self.specs[name] = spec
         elif name not in self.specs:
             raise Refusal("E0320", f"`{self.name}` is shared, but here it would need another weight, `{name}`")
-        elif self.specs[name] != spec:
+        elif self.specs[name] is not spec and self.specs[name] != spec:
             shapes = f"{_shape(self.specs[name])} the first time and {_shape(spec)} here"
             help = "one set of weights fits tensors of the same shape only"
             raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}", help=help)
@@ -111,13 +137,9 @@ class Ledger:
         self.asked.clear()
 
 
-def _claim(run: Run, ledger: Ledger | None, name: str, spec: ParamSpec) -> None:
-    if ledger is not None:
-        ledger.claim(name, spec)
-    elif name in run.weights:
-        raise Refusal("E0204", f"two weights are called `{name}`", help="name one of the two with `as`")
-    else:
-        run.weights[name] = spec
+def joined(path: str, name: str) -> str:
+    """The path of a name in a place, or of a weight; the model's own path is empty."""
+    return f"{path}.{name}" if path else name
 
 
 def _shape(spec: ParamSpec) -> str:
@@ -141,6 +163,7 @@ class Place:
     counts: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     rounds: Counter[str] | None = None  # in a `repeat`: how often each `as` came by
+    anew: Place | None = None  # that this one is, its numbers and names begun anew
 
     def number(self, kind: str) -> str:
         """`conv_2` for the second conv. What a named pipe numbers counts around it too: `as` renames nothing."""
@@ -158,17 +181,13 @@ class Place:
         self.rounds[name] += 1
         return f"{name}_{self.rounds[name]}"
 
-    def path(self, name: str) -> str:
-        return f"{self.prefix}.{name}" if self.prefix else name
-
     def take(self, name: str) -> str:
         """The path of a name that nothing else here may have."""
         if name in self.taken:
-            raise Refusal(
-                "E0204", f"two applications are called `{self.path(name)}`", help="choose another name with `as`"
-            )
+            message = f"two applications are called `{joined(self.prefix, name)}`"
+            raise Refusal("E0204", message, help="choose another name with `as`")
         self.taken.add(name)
-        path = self.path(name)
+        path = joined(self.prefix, name)
         if len(path) >= LETTERS:
             self.run.count(len(path) // LETTERS)
         return path
@@ -181,9 +200,16 @@ class Place:
             if isinstance(size, Dim) and not (self.run.free and "N" not in size.letters()):
                 raise Refusal("E0319", f"the weight `{name}` would have the shape {_shape(spec)}")
 
-    def claim(self, name: str, spec: ParamSpec) -> None:
-        """A weight is born here; raises `Refusal` for a second of the same name."""
-        _claim(self.run, self.ledger, name, spec)
+    def claim(self, owner: str, weights: Mapping[str, ParamSpec]) -> None:
+        """Weights of these roles are born here; raises `Refusal` for a second of the same name."""
+        (self.ledger or self.run).claim(owner, weights)
+
+    def holds(self, place: Place) -> bool:
+        """Whether a place is this one or within it."""
+        inner: Place | None = place
+        while inner is not None and (inner.anew or inner) is not self:
+            inner = inner.above
+        return inner is not None
 
     def inside(self, path: str, title: object = "", ledger: Ledger | None = None) -> Place:
         """The place of a block applied here; raises `Refusal` if blocks nest too deep."""

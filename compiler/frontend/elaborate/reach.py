@@ -38,12 +38,12 @@ def to_graph(name: str, run: Run, outputs: dict[str, Wire]) -> Graph:
         own = tuple([Value(names.fresh(n), t) for n, t in zip(made.names(), made.types, strict=True)])
         for i, value in enumerate(own):
             values[Wire(made, i)] = value
-        graph.add(Node(made.op, own, made.weights, spans=_spans(made)), [values[wire] for wire in made.operands])
-        for weight in made.weights.values():
-            spec = run.weights[weight]
+        weights = {role: made.weight(role) for role in made.weights}
+        graph.add(Node(made.op, own, weights, spans=_spans(made)), [values[wire] for wire in made.operands])
+        for role, spec in made.weights.items():
             if id(spec) not in params:  # a stage asks for the same ones whenever it is applied
                 params[id(spec)] = param_of(spec)
-            graph.params[weight] = params[id(spec)]
+            graph.params[weights[role]] = params[id(spec)]
     graph.outputs = {name: values[wire] for name, wire in outputs.items()}
     return graph
 

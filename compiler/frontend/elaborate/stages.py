@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ...diagnostics import Refusal, Span
 from ...ir.kinds import shortened
@@ -47,7 +47,7 @@ class Effect:
     """
 
     outputs: tuple[Type, ...]
-    weights: tuple[tuple[str, ParamSpec], ...]
+    weights: Mapping[str, ParamSpec]
     plain: bool
 
 
@@ -83,16 +83,15 @@ class OperatorStage(Stage):
                 self._met[types] = effect
             if len(effect.outputs) > 1:
                 place.run.count(len(effect.outputs) - 1)
-            weights = {}
-            for role, spec in effect.weights:
-                weights[role] = weight = f"{path}.{role}"
-                place.claim(weight, spec)
+            if effect.weights:
+                place.claim(path, effect.weights)
         except Refusal as refusal:
             raise place.failure(refusal, self.span, self._trails(operands)) from None
         except Undecided as undecided:
             _undecided(undecided, place, self.span)
             return UNKNOWN
-        made = Application(op, tuple([operand.wire for operand in operands]), effect.outputs, weights, self.span, path)
+        wires = tuple([operand.wire for operand in operands])
+        made = Application(op, wires, effect.outputs, effect.weights, self.span, path)
         place.run.applications.append(made)
         before = operands[0].trail if operands else None
         results = [
@@ -128,8 +127,8 @@ class OperatorStage(Stage):
         outputs = inferred if isinstance(inferred, tuple) else (inferred,)
         for output in outputs:
             want_possible(f"`{op.name}` would give", output)
-        weights = tuple(op.params(*types).items())
-        for role, spec in weights:
+        weights = op.params(*types)
+        for role, spec in weights.items():
             place.want_weight(f"{path}.{role}", spec)
         return Effect(outputs, weights, op.inputs == 1 and op.scalar is not None and not op.attrs)
 
@@ -326,7 +325,11 @@ class Share(Stage):
         if self.failed:
             raise Silenced
         # The declaring scope as the first application found it: numbers and names begin anew each time.
-        home = Place(self.place.run, self.place.prefix, self.place.title, self.place.above, self.ledger, place.nesting)
+        home = replace(
+            self.place, ledger=self.ledger, nesting=place.nesting, counts={}, taken=set(), rounds=None, anew=self.place
+        )
+        applications = place.run.applications
+        first = len(applications)
         try:
             result = self.stage.apply(x, home, self.name)
             self.ledger.close()
@@ -336,6 +339,8 @@ class Share(Stage):
         except (Failure, Silenced):
             self.failed = not self.ledger.complete
             raise
+        finally:
+            place.run.lent.append((self.place, range(first, len(applications))))
         return result if isinstance(result, Unknown) else each(result, lambda tensor: tensor.after(self, x))
 
 

@@ -158,16 +158,16 @@ def _param(s: ast.Param, scope: Scope) -> Tensor | Unknown:
         place.run.count()
         path = place.take(name)
         op = Parameter(ints(shape), float(start))
-        (spec,) = op.params().values()
-        place.want_weight(path, spec)
-        place.claim(path, spec)
+        weights = op.params()
+        place.want_weight(path, weights["value"])
+        place.claim(place.prefix, {name: weights["value"]})
     except Refusal as refusal:
         raise scope.failure(refusal, s) from None
     except Undecided as undecided:
         raise unanswered(undecided, s.type, scope) from None
     if scope.unapplied:
         return SOME_TENSOR
-    made = Application(op, (), (Type("f32", op.shape),), {"value": path}, scope.span(s), path)
+    made = Application(op, (), (Type("f32", op.shape),), weights, scope.span(s), path)
     place.run.applications.append(made)
     return Tensor(Wire(made, 0), made.types[0], Trail(name, made.types[0]))
 

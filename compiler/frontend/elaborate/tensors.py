@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ...diagnostics import Span
 from ...ir.kinds import cut
-from ...ir.operator import Operator
+from ...ir.operator import Operator, ParamSpec
+from ...ir.structure import Parameter
 from ...ir.types import Type
 from ..report import SomeTensor
 from .nested import Group
+
+if TYPE_CHECKING:
+    from .place import Place
 
 SHOWN, LETTERS = 8, 200  # steps of a trail that a message shows, and how much of each
 
 
 # A program makes a hundred thousand of these; a frozen dataclass takes three times as long to make.
+
+
+class Called(NamedTuple):
+    """A name that a scope gives, and how deep in others that is."""
+
+    nesting: int
+    place: Place
+    name: str
+
+    def __str__(self) -> str:
+        prefix = self.place.prefix
+        return f"{prefix}_{self.name}".replace(".", "_") if prefix else self.name.replace(".", "_")
 
 
 @dataclass(eq=False, slots=True)
@@ -27,24 +43,28 @@ class Application:
     op: Operator
     operands: tuple[Wire, ...]
     types: tuple[Type, ...]
-    weights: dict[str, str]
+    weights: Mapping[str, ParamSpec]  # by role
     span: Span | None
     path: str  # `conv_1`, with the names of its scopes before it
-    called: dict[int, tuple[int, str]] = field(default_factory=dict)  # by output: nesting of the scope, name there
+    called: dict[int, Called] = field(default_factory=dict)  # by output
 
-    def call(self, index: int, nesting: int, name: str) -> None:
+    def call(self, index: int, called: Called) -> None:
         """Let an output be called by a binding; the outermost scope has the say, and in it the first."""
-        if index not in self.called or nesting < self.called[index][0]:
-            self.called[index] = nesting, name
+        if index not in self.called or called.nesting < self.called[index].nesting:
+            self.called[index] = called
+
+    def weight(self, role: str) -> str:
+        """The name of a weight, made only when somebody asks. A `param` is its own weight."""
+        return self.path if isinstance(self.op, Parameter) else f"{self.path}.{role}"
 
     def names(self) -> tuple[str, ...]:
         count, called = len(self.types), self.called
         if count == len(called) == 1:
-            return (called[0][1],)
+            return (str(called[0]),)
         own = self.path.replace(".", "_")
         if count == 1:
             return (own,)
-        return tuple([called[i][1] if i in called else f"{own}_{i}" for i in range(count)])
+        return tuple([str(called[i]) if i in called else f"{own}_{i}" for i in range(count)])
 
 
 class Wire(NamedTuple):
