@@ -66,7 +66,6 @@ class Run:
         report = self.report
         told = report.applications > APPLICATIONS
         report.applications += tensors
-        report.steps += APPLICATION * tensors
         if told:
             raise Silenced
         if report.applications > APPLICATIONS:
@@ -75,6 +74,7 @@ class Run:
                 f"more than {APPLICATIONS:,} applications",
                 help="each round of `repeat` counts; does a block double itself?",
             )
+        report.spend(APPLICATION * tensors)
 
     def call(self, wire: Wire, called: Called) -> None:
         """A scope gives a tensor a name."""
