@@ -33,7 +33,7 @@ class Net:
     def __init__(self, name: str, machine: Machine):
         self.name = name
         self.machine = machine
-        self._inputs = len(machine.inputs)
+        self._inputs, self._call = len(machine.inputs), machine.__call__
 
     @property
     def inputs(self) -> tuple[Port, ...]:
@@ -56,7 +56,7 @@ class Net:
         """The output for arrays in the order of `inputs`, or by name; a named tuple where there are several."""
         if named or len(arrays) != self._inputs:
             arrays = self._placed(arrays, named)
-        results = self.machine(*arrays)
+        results = self._call(*arrays)
         return results[0] if len(results) == 1 else self._results(*results)
 
     def _placed(self, arrays: Sequence[npt.ArrayLike], named: Mapping[str, npt.ArrayLike]) -> tuple[npt.ArrayLike, ...]:

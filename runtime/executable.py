@@ -6,11 +6,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from numpy import ndarray
 
 from .abi import Artifact, Manifest, Port, aligned
 from .feeds import DTYPES, Array, fitting, in_order
@@ -40,7 +42,7 @@ class Executable:
         self._jobs = jobs(threads)
         self._wanted = (self.inputs[0].shape, DTYPES[self.inputs[0].dtype]) if self.inputs else ((), None)
         self._made = [(port.shape, DTYPES[port.dtype], self._start(port)) for port in self.outputs]
-        self._room = -1, self._made  # for so many images
+        self._makers: tuple[int, list[Callable[[], Array]]] = -1, []  # of outputs for so many images
         self._lead = runner(store).lead
         self._lock = threading.Lock()
         _alive.add(self)
@@ -81,32 +83,33 @@ class Executable:
         """The outputs in order, for arrays in the order of the inputs."""
         fits = arrays if len(arrays) == 1 and self._fits(arrays[0]) else fitting(self.inputs, arrays)
         images = len(fits[0])  # type: ignore[arg-type]
-        results = self._results(images)
+        known, makers = self._makers
+        results = [make() for make in (makers if known == images else self._made_for(images))]
         with self._lock:
-            self._run(images, _pointers(*fits, *results))  # type: ignore[arg-type]
+            self._run(images, (*fits, *results))  # type: ignore[arg-type]
         return results
 
     def threads_for(self, images: int) -> int:
         """How many threads a call with so many images runs on."""
         return self.threads if images >= self._grain else 1
 
-    def _run(self, images: int, pointers: list[int]) -> None:
-        lane, threads = self._lanes[0], self.threads_for(images)
-        if threads == 1:
-            lane.run(self._lead, pointers, images)
+    def _run(self, images: int, arrays: Sequence[Array]) -> None:
+        lane, threads = self._lanes[0], self.threads
+        if threads == 1 or images < self._grain:
+            lane.run(self._lead, arrays, images)
             return
         each = 0 if self._joins else images // threads
         if each > 0:
-            self._spread(each, pointers)
+            self._spread(each, arrays)
         if rest := images - each * threads:
-            lane.bind(pointers, each * threads)
+            lane.bind(arrays, each * threads)
             self._share(lane, 0, lane.end(rest), rest)
 
-    def _spread(self, images: int, pointers: list[int]) -> None:
+    def _spread(self, images: int, arrays: Sequence[Array]) -> None:
         """So many images for each thread, the first ones."""
         self._lanes += [self._lane(thread) for thread in range(len(self._lanes), self.threads)]
         for thread, lane in enumerate(self._lanes):
-            lane.bind(pointers, thread * images)
+            lane.bind(arrays, thread * images)
             start = thread * JOB_WORDS
             self._jobs[start : start + JOB_WORDS] = lane.table, 0, lane.end(images), images, self.threads, 0, JOB_BYTES
         team(self.threads).run(self._jobs)
@@ -121,7 +124,7 @@ class Executable:
         """Whether an array is as the first input wants it: what most calls bring, seen without delay."""
         shape, dtype = self._wanted
         return (
-            type(array) is np.ndarray
+            type(array) is ndarray
             and array.dtype is dtype
             and array.shape[1:] == shape
             and array.ndim > 0
@@ -131,10 +134,10 @@ class Executable:
     def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
         """Seconds that each step takes for the first image, what calling native code takes among it."""
         fits = fitting(self.inputs, in_order(self.inputs, feeds))
-        results, ends = self._results(1), [0.0]
+        results, ends = [make() for make in self._made_for(1)], [0.0]
         with self._lock:
             lane = self._lanes[0]
-            lane.bind(_pointers(*fits, *results))
+            lane.bind((*fits, *results))
             ends[0] = time.perf_counter()
             for position in lane.starts:
                 if self.threads_for(1) == 1:
@@ -144,12 +147,15 @@ class Executable:
                 ends.append(time.perf_counter())
         return [after - before for before, after in pairwise(ends)]
 
-    def _results(self, images: int) -> list[Array]:
-        """Room for the outputs; those that depend on no input are there already, and a mean of nothing is NaN."""
-        if images != (room := self._room)[0]:  # than last time
-            sizes = [((images, *shape), dtype, start) for shape, dtype, start in self._made]
-            self._room = room = images, sizes
-        return [np.empty(shape, dtype) if start is None else start.copy() for shape, dtype, start in room[1]]
+    def _made_for(self, images: int) -> list[Callable[[], Array]]:
+        """What makes room for the outputs, now and at the next call with so many images. What depends on no input is
+        there already, and a mean of nothing is NaN."""
+        makers: list[Callable[[], Array]] = [
+            partial(np.empty, (images, *shape), dtype) if start is None else start.copy
+            for shape, dtype, start in self._made
+        ]
+        self._makers = images, makers
+        return makers
 
     def _start(self, port: Port) -> Array | None:
         """What an output holds before a call, unless that makes no difference."""
@@ -171,12 +177,3 @@ def _unlock() -> None:
 
 
 os.register_at_fork(after_in_child=_unlock)
-
-
-_HEAD = object.__basicsize__
-
-
-def _pointers(*arrays: Array) -> list[int]:
-    """Pointers to where arrays begin, which is in the first field behind an array object's head, which is part of
-    NumPy's ABI (`PyArrayObject_fields`). Native code reads it there, twenty times as soon as `array.ctypes` does."""
-    return [id(array) + _HEAD for array in arrays]

@@ -12,6 +12,10 @@ from .feeds import Array
 from .loader import Code
 from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS, jobs, run_slices
 
+# Where an array begins is in the first field behind its object's head, which is part of NumPy's ABI
+# (`PyArrayObject_fields`). Native code reads it there, twenty times as soon as `array.ctypes` does.
+_HEAD = object.__basicsize__
+
 
 class Lane:
     """An arena and tables of its own: images in one lane know nothing of those in another. `scratch` is the address of
@@ -44,22 +48,25 @@ class Lane:
         """The position after the last step for so many images."""
         return -(-images // self._tile) * self._tile_length
 
-    def bind(self, pointers: Sequence[int], first: int = 0) -> None:
-        """Say where the addresses of inputs and outputs are, whose image `first` is this lane's first one."""
+    def bind(self, arrays: Sequence[Array], first: int = 0) -> None:
+        """Say where inputs and outputs are, whose image `first` is this lane's first one."""
+        pointers = self._pointers
+        for index, array in enumerate(arrays):
+            pointers[index] = id(array) + _HEAD
         if first:
-            addresses = (ctypes.c_int64.from_address(pointer).value for pointer in pointers)
+            addresses = [ctypes.c_int64.from_address(pointer).value for pointer in pointers]
             self._arrays[:] = [at + first * pitch for at, pitch in zip(addresses, self._pitches, strict=True)]
-            pointers = self._own
-        self._pointers[:] = pointers
+            pointers[:] = self._own
 
-    def run(self, lead: Callable[[int], int], pointers: Sequence[int], images: int) -> None:
-        """All images in this thread, for inputs and outputs whose addresses are there."""
-        self._pointers[:] = pointers
+    def run(self, lead: Callable[[int], int], arrays: Sequence[Array], images: int) -> None:
+        """All images in this thread, from inputs to outputs."""
+        self.bind(arrays)
         if images != self._images:  # than last time
             self._job[2:4] = self.end(images), images
             self._images = images
-        self._job[1] = 0
-        run_slices(lead, self._job_at)
+        self._job[1], job = 0, self._job_at
+        while lead(job):  # as `run_slices` does, but for a call less
+            pass
 
     def step(self, lead: Callable[[int], int], position: int) -> None:
         """One step for the first image, in this thread."""

@@ -276,7 +276,7 @@ RUNTIME = _of(
     ("lane.py", "len(inputs) + word.port", "len(inputs)", "every output is the first", ENDS),
     ("executable.py", "aligned(threads * artifact.manifest", "aligned(artifact.manifest",
      "threads share too little memory", THREADS),
-    ("executable.py", "bind(pointers, thread * images)", "bind(pointers)",
+    ("executable.py", "bind(arrays, thread * images)", "bind(arrays)",
      "all threads take the same images", THREADS),
     ("executable.py", "images - each * threads", "images % (2 * threads)",
      "images are done twice, or not at all", THREADS),
