@@ -284,7 +284,7 @@ RUNTIME = _of(
     ("executable.py", "0 if self._joins else images // threads", "images // threads",
      "each thread has a loss of its own", LOSSES),
     ("lane.py", "if first:", "if False:", "every lane begins at the first image", THREADS),
-    ("executable.py", "else start.copy() for", "else start for", "who changes a result changes the next one", RARITIES),
+    ("executable.py", "else start.copy", "else partial(np.asarray, start)", "who changes a result changes the next one", RARITIES),
     ("runner.ll", "mul i64 %image, %image.pitch", "mul i64 0, %image.pitch", "images of a tile are one", BATCHES),
     ("runner.ll", "mul i64 %tile, %tile.pitch", "mul i64 0, %tile.pitch", "every tile is the first", BATCHES),
     ("runner.ll", "mul i64 %many, %counts", "mul i64 %size, %counts", "dense layers take images that are not there",
