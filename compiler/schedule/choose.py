@@ -13,15 +13,13 @@ from ..ops.pool import AvgPool, MaxPool
 from ..ops.shape import Concat, Slice, Split
 from .cost import (
     best_tile,
+    best_winograd,
     depthwise_pixels,
     direct_cycles,
     halves_last,
     pool_cycles,
     pooled_room,
     rim_cycles,
-    winograd_block,
-    winograd_cycles,
-    winograd_tiles,
 )  # fmt: skip
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
@@ -180,12 +178,10 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choi
             continue
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
-        for tile in winograd_tiles(count, vectors, target):
-            block = winograd_block(count, points, channels, vectors * op.groups, target, tile[0])
-            needed = rim + winograd_cycles(count, points, inside, vectors, target, tile, block)
-            needed += apart if pooling == "avgpool" else 0.0
-            if needed < cycles * 0.999:
-                cycles, choice = needed, Choice(algorithm, *tile, block=block)
+        needed, tile, block = best_winograd(count, points, inside, vectors, op.groups, target)
+        needed += rim + (apart if pooling == "avgpool" else 0.0)
+        if needed < cycles * 0.999:
+            cycles, choice = needed, Choice(algorithm, *tile, block=block)
     return choice
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, prod
+from operator import itemgetter
 
 from ..ops.conv import Window
 from .schedule import Sides
@@ -13,6 +14,7 @@ _POOL = 20.0  # bytes a cycle, from the L2 cache
 _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
 _WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2}  # cycles for each number of a tile, fitted to 64 channels at 112 x 112
+_OTHER = 20.0  # cycles more for each number that may lie in another core's caches
 _FAR = 200  # cycles until data comes from the L3 cache
 _HEAVY = 256 << 10  # bytes of a point's weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
@@ -72,11 +74,29 @@ def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
     return 2 * 4 * channels * area / _RIM
 
 
+def best_winograd(
+    tiles: int, size: int, channels: int, vectors: int, groups: int, target: Target
+) -> tuple[float, tuple[int, int], int]:
+    """The best register tile for Winograd's algorithm on `tiles` of `size` x `size`, and how many chunks of them make a
+    block; before them the cycles that one thread takes. Unless tiles are few, what two take counts as much."""
+    found = []
+    for tile in winograd_tiles(tiles, vectors, target):
+        block = winograd_block(tiles, size, channels * groups, vectors * groups, target, tile[0])
+        one, two = (winograd_cycles(tiles, size, channels, vectors, target, tile, block, two) for two in (False, True))
+        found.append((one + two if tiles > _TILES else one, one, tile, block))
+    _, cycles, tile, block = min(found, key=itemgetter(0))
+    return cycles, tile, block
+
+
 def winograd_cycles(
-    tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int], block: int
+    tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int], block: int, two: bool
 ) -> float:
     """Winograd's algorithm on `tiles` of `size` x `size` inputs: products, and a transform for each register of inputs
-    and of outputs. The first chunk of each block waits for its weights, which the others find in the L2 cache."""
+    and of outputs. The first chunk of each block waits for its weights, which the others find in the L2 cache.
+
+    Of `two` threads the one that has more to do: each transforms the inputs of all blocks that it has a part of, and
+    what the other made in the layer before comes from its caches.
+    """
     p, v = tile
     chunks = ceil(tiles / p)
     chunk, weights = channels * tile_cycles(p, v), channels * v * target.vector_bytes
@@ -85,16 +105,22 @@ def winograd_cycles(
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
     often = 2 if target.lanes == 8 else 1
     products = ceil(vectors / v) * max(products, weights * often / _MEMORY)
-    planes = ceil(channels / target.lanes) + vectors
-    return size * size * (products + planes * tiles * _TRANSFORM[size])
+    half = ceil(chunks / block) / 2
+    part, inputs = (min(1, half * block / chunks), min(1, ceil(half) * block / chunks)) if two else (1, 1)
+    planes, cycles = ceil(channels / target.lanes), _TRANSFORM[size]
+    transforms = planes * inputs * (cycles + two * _OTHER) + vectors * part * cycles
+    return size * size * (products * part + transforms * tiles)
 
 
 def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, int]]:
-    """Pixels and vectors of the register tiles to choose from: the cheapest of each number of vectors. Of many tiles,
-    one vector at a time: the products of several would drive data out of the cache. With few registers that is no
-    gain, since LLVM spills sums of one vector (14x1 on 64 channels of 224 x 224, AVX2: 15.2 ms, 6x2: 12.2 ms)."""
+    """Pixels and vectors of the register tiles to choose from: the cheapest of each number of vectors, for all tiles
+    and, if they are not few, for either half of them. Of many tiles, one vector at a time: the products of several
+    would drive data out of the cache. With few registers that is no gain, since LLVM spills sums of one vector (14x1 on
+    64 channels of 224 x 224, AVX2: 15.2 ms, 6x2: 12.2 ms)."""
     most = 4 if tiles < _MANY or target.registers < 32 else 1
-    return [best_tile(tiles, v, target, least=v) for v in range(1, most + 1) if vectors % v == 0]
+    counts = (tiles, ceil(tiles / 2)) if tiles > _TILES else (tiles,)
+    found = [best_tile(count, v, target, least=v) for v in range(1, most + 1) if vectors % v == 0 for count in counts]
+    return list(dict.fromkeys(found))
 
 
 def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
@@ -103,10 +129,12 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     Where they are so few that it costs next to nothing, there are several blocks for threads to share."""
     point = 4 * size * size * channels
     weights, chunks = point * vectors * target.lanes, ceil(tiles / pixels)
-    if weights <= target.l2_bytes // 2:
-        chunks = ceil(chunks / _BLOCKS)
     room = target.l2_bytes // 4 if weights < _HEAVY * size * size else _OUTER
-    return max(1, min(room // (point * pixels), chunks))
+    most = ceil(chunks / _BLOCKS) if weights <= target.l2_bytes // 2 else chunks
+    blocks = ceil(chunks / max(1, min(room // (point * pixels), most)))
+    if blocks == 1 and tiles > _TILES and chunks % 2 == 0:
+        blocks = 2  # for two threads
+    return ceil(chunks / blocks)  # none much larger than the others
 
 
 def lines_ahead(tiles: int, vectors: int, target: Target) -> int:
