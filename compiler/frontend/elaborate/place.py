@@ -55,7 +55,7 @@ class Run:
         self.free = free
         self.inputs: list[Application] = []
         self.applications: list[Application] = []
-        self.called: list[tuple[Wire, Called]] = []
+        self.called: list[tuple[Wire, Called]] = []  # by scopes, one after the other
         self.lent: list[tuple[Place, range]] = []  # where shares are declared, and what applying them made
         self.recorded = 0  # applications that patterns hold
         self._weights: dict[str, Mapping[str, ParamSpec]] = {}  # by the path of what they belong to
