@@ -1,5 +1,5 @@
 """Patterns: what a block made of tensors of some types, so that it can be made again without running its text, which
-would take ten times as long."""
+would take five times as long."""
 
 from __future__ import annotations
 
