@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from numpy import ndarray
+from numpy import ndarray  # found sooner at each call
 
 from .abi import Artifact, Manifest, Port, aligned
 from .feeds import DTYPES, Array, fitting, in_order
@@ -84,7 +84,7 @@ class Executable:
         fits = arrays if len(arrays) == 1 and self._fits(arrays[0]) else fitting(self.inputs, arrays)
         images = len(fits[0])  # type: ignore[arg-type]
         known, makers = self._makers
-        results = [make() for make in (makers if known == images else self._made_for(images))]
+        results = [make() for make in (makers if known == images else self._makers_for(images))]
         with self._lock:
             self._run(images, (*fits, *results))  # type: ignore[arg-type]
         return results
@@ -134,7 +134,7 @@ class Executable:
     def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
         """Seconds that each step takes for the first image, what calling native code takes among it."""
         fits = fitting(self.inputs, in_order(self.inputs, feeds))
-        results, ends = [make() for make in self._made_for(1)], [0.0]
+        results, ends = [make() for make in self._makers_for(1)], [0.0]
         with self._lock:
             lane = self._lanes[0]
             lane.bind((*fits, *results))
@@ -147,7 +147,7 @@ class Executable:
                 ends.append(time.perf_counter())
         return [after - before for before, after in pairwise(ends)]
 
-    def _made_for(self, images: int) -> list[Callable[[], Array]]:
+    def _makers_for(self, images: int) -> list[Callable[[], Array]]:
         """What makes room for the outputs, now and at the next call with so many images. What depends on no input is
         there already, and a mean of nothing is NaN."""
         makers: list[Callable[[], Array]] = [

@@ -21,7 +21,7 @@ _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
 _MANY = 500  # of Winograd's tiles
-_TILES = 32  # that use the same weights
+_TILES = 32  # that use the same weights; no more are too few to halve for two threads
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -126,7 +126,8 @@ def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, 
 def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
     """How many chunks of `pixels` tiles are transformed at a time: what fits a quarter of the L2 cache, but where the
     weights are so many that reading them anew for each block costs more than data from the L3 cache, what fits that.
-    Where they are so few that it costs next to nothing, there are several blocks for threads to share."""
+    Where they are so few that it costs next to nothing, there are several blocks for threads to share, and two in
+    place of one that is large and even."""
     point = 4 * size * size * channels
     weights, chunks = point * vectors * target.lanes, ceil(tiles / pixels)
     room = target.l2_bytes // 4 if weights < _HEAVY * size * size else _OUTER

@@ -62,7 +62,7 @@ REPEATED = {
         "output y = x * g }",
         "3, 8, 8",
     ),
-    "a block of many sizes and an alias": (  # which is run each time: it names what arrives
+    "a block of many sizes and an alias": (
         "b(3)",
         7,
         "block b(r) { input x a = x g = x -> global_avgpool -> conv(a.channels // r, 1) -> relu -> conv(a.channels, 1) "
@@ -228,6 +228,10 @@ SHARED = {
     + "model M{input x:f32[N,1,8,8]\n"
     + filled("y%d=x->conv(1,1,weight=a18)\n", 2 / 3)
     + "output y=x}",
+    "a wide body, repeated": "block b{input x a="
+    + filled("1+", 2 / 3)
+    + "1 output y=x->relu}\n"
+    + model("repeat(30000,b)"),
     "a wide body, run again and again": "block b{input x a="
     + filled("1+", 2 / 3)
     + "1 output y=x->relu}\n"
@@ -246,6 +250,7 @@ SHARED = {
     "repeat nothing": model("repeat(10**9, repeat(0, relu))"),
     "nested repeats": model(nested("repeat(9,", "relu", ")", 150)),
     **{f"repeat {name} too often": repeated(name, +5) for name in REPEATED},
+    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10) + repeated("a block of many sizes", -5),
     "doubling": model("d(" * 60 + "relu" + ")" * 60, "block d(f) = f -> f"),
     "doubling blocks": model(
         "b40", "block b0 = relu\n" + "".join(f"block b{k} = b{k - 1} -> b{k - 1}\n" for k in range(1, 41))
@@ -320,12 +325,6 @@ ALLOWED = {
     "a share": "model M{input x:f32[N,3,8,8] share s=conv(3,1)->batchnorm "
     f"output y=x->repeat({APPLICATIONS // 3 - 5},s)}}",
     "doubled batchnorm in a long text": filled("block b%d=relu\n", 9 / 10) + doubled("batchnorm"),
-    "a block of many sizes in a long text": filled("block q%d=relu\n", 9 / 10)
-    + repeated("a block of many sizes and an alias", -5),
-    "a wide body, repeated": "block b{input x a="
-    + filled("1+", 2 / 3)
-    + "1 output y=x->relu}\n"
-    + model("repeat(30000,b)"),
 }
 HUGE = {
     "letters grow": model("repeat(100_000, upsample(3) -> maxpool(2))", shape="3, H, W"),
