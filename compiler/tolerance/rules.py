@@ -133,7 +133,9 @@ def _batchnorm(case: Case, y: Array) -> Array:
 
 
 def _normalize(case: Case, y: Array) -> Array:
-    mean, std = (np.abs(np.reshape(v, (-1, *[1] * (y.ndim - 2)))) for v in (case.op.mean, case.op.std))
+    """(|x| + |mean|) / |std|, by channel or, for any tensor, by one number each."""
+    channels = (-1, *[1] * max(0, y.ndim - 2))
+    mean, std = (np.abs(np.reshape(v, channels if isinstance(v, tuple) else ())) for v in (case.op.mean, case.op.std))
     return (case.sizes[0] + mean) / std
 
 

@@ -29,6 +29,7 @@ from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.schedule.target import target
+from cnnc.compiler.tolerance.rules import ELEMENTWISE
 from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 
@@ -242,5 +243,24 @@ def test_a_loss_may_lie_beside_a_parameter(cpu: str):
     loss = squared(net, x, net.chain(x, stage("relu")))
     net.output(squared(net, loss, weight), net.apply(stage("mul"), weight, loss).output, loss)
     native = compile_native(with_random_weights(net.graph), cpu)
+    inputs = images_for(native.graph, 5)
+    assert_right(every_way(native, inputs), truth(native, inputs))
+
+
+NUMBERS = {
+    "clip": {"low": 0.1, "high": 0.7}, "threshold": {"t": 0.3}, "scale": {"k": -2.5},
+    "normalize": {"mean": -2.0, "std": -3.0},
+    "add": {"left": 0.7}, "sub": {"right": 1.5}, "mul": {"right": -3.0}, "div": {"left": 2.0},
+}  # fmt: skip
+
+
+@passes
+def test_every_elementwise_operator_takes_a_loss(disabled: frozenset[str]):
+    net = Net()
+    x = net.input("x", features(9))
+    loss = squared(net, x, net.chain(x, stage("relu")))
+    taken = [name for name in sorted(ELEMENTWISE) if name not in ("batchnorm", "prelu")]  # these have channels
+    net.output(*(net.chain(loss, stage(name, **NUMBERS.get(name, {}))) for name in taken))
+    native = compile_native(with_random_weights(net.graph), disabled=disabled)
     inputs = images_for(native.graph, 5)
     assert_right(every_way(native, inputs), truth(native, inputs))
