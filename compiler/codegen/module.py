@@ -10,11 +10,17 @@ from ...runtime.errors import InternalError
 from ..schedule.target import Target
 
 
+# Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
+# finding 1). The others take a third of LLVM's time and change no kernel's speed: addresses are written as they
+# should be computed, and an out-of-order core finds the rest of the order itself.
+_WITHOUT = ("-enable-misched=false", "-disable-lsr", "-disable-post-ra")
+
+
 @lru_cache
 def _set_options() -> None:
-    """Once per process. LLVM's machine scheduler causes spills that cost a quarter of the speed (performance.md,
-    finding 1), so it is off; the option holds for every user of LLVM in this process."""
-    llvm.set_option("", "-enable-misched=false")
+    """Once per process: the options hold for every user of LLVM in this process."""
+    for option in _WITHOUT:
+        llvm.set_option("", option)
 
 
 @lru_cache
