@@ -9,7 +9,6 @@ import llvmlite.binding as llvm
 from ...runtime.errors import InternalError
 from ..schedule.target import Target
 
-
 # Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
 # finding 1). The others take a third of LLVM's time and change no kernel's speed: addresses are written as they
 # should be computed, and an out-of-order core finds the rest of the order itself.

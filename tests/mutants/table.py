@@ -40,8 +40,8 @@ def _of(folder: str, *rows: tuple[str, str, str, str, str]) -> list[Mutant]:
 
 KERNELS = _of(
     "compiler/codegen/kernels",
-    ("ahead.py", "for line in range(self._lines)", "for line in range(1, self._lines)", "a line is never fetched",
-     "tests/native/test_machine_code.py::test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill"),
+    ("ahead.py", "ceil(block / portion) - 1", "ceil(block / portion) - 2", "the last weights are never fetched",
+     "tests/native/test_machine_code.py::test_all_of_the_next_weights_come_within_so_many_tiles"),
     ("direct.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),
     ("direct.py", "line_at = e.at(here, e.mul_int(a[\"input_row\"], k))", "line_at = here",
      "a pooled tile has its first line twice", POOLS),

@@ -7,6 +7,7 @@ from harness import Native, hold
 from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.winograd import Winograd
+from cnnc.compiler.codegen.program import Word
 from cnnc.compiler.ir.types import Type
 
 
@@ -16,9 +17,20 @@ def convolution(x: Type, **attributes: object) -> Net:
     return net
 
 
-def ahead(native: Native) -> Ahead:
+def only_kernel(native: Native) -> Direct | Winograd:
     (kernel,) = (kernel for kernel in native.program.kernels if isinstance(kernel, Direct | Winograd))
-    return kernel.ahead
+    return kernel
+
+
+def ahead(native: Native) -> Ahead:
+    return only_kernel(native).ahead
+
+
+def portion(native: Native) -> Word:
+    """Bytes of the next weights that each block of channels fetches."""
+    kernel = only_kernel(native)
+    (step,) = (step for step in native.program.steps if step.kernel == native.program.kernels[kernel])
+    return dict(zip(kernel.arguments, step.words, strict=True))["portion"]
 
 
 @pytest.mark.parametrize(
@@ -31,12 +43,12 @@ def ahead(native: Native) -> Ahead:
     ],
 )
 def test_few_tiles_fetch_the_next_weights(x: Type, channels: int, fetched: bool):
-    assert bool(ahead(hold(convolution(x, channels=channels).graph)).next) == fetched
+    assert bool(portion(hold(convolution(x, channels=channels).graph))) == fetched
 
 
 def test_winograds_blocks_of_few_chunks_fetch_the_next_points_weights():
     small = convolution(image(256, 14, 14), channels=256, kernel=3, pad=1)
-    assert ahead(hold(small.graph)).next
+    assert portion(hold(small.graph))
 
 
 def test_weights_that_the_cache_does_not_keep_are_streamed_ahead():

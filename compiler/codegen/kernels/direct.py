@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..emit import Emitter, Int, Var
-from .ahead import Ahead, Portion
+from .ahead import PORTION, Ahead, Portion
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers
 from .pool import larger
@@ -58,6 +58,7 @@ class Direct:
             "weights_group",  # bytes from group to group
             "output_plane", "output_row",
             *(_PLACES if self.skips else ()),
+            *(PORTION if self.pointwise else ()),
             *self.epilogue.arguments,
         )  # fmt: skip
 
@@ -95,7 +96,7 @@ class Direct:
                             block.fetch(pixels)
                     number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
                     following = e.at(weights, a["weights_group"])
-                    portion = Portion(e, following, number, a["blocks"], e.lanes * vectors * size, self.ahead.next)
+                    portion = Portion(e, a, following, number) if self.pointwise else None
                     results: list[list[str]] = [[] for _ in columns]
                     for k, rows in enumerate(high):
                         sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
@@ -147,7 +148,7 @@ class Direct:
         a: dict[str, str],
         source: str,
         weights: str,
-        portion: Portion,
+        portion: Portion | None,
         high: Taps,
         wide: Taps,
         sums: Sequence[Sequence[Var]],
@@ -159,8 +160,9 @@ class Direct:
         full = tap if self.planar else tap * e.lanes  # bytes of a tap's weights
         w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
         carried = [w, *(total for pixel in sums for total in pixel)]
-        with e.loop("block", a["blocks"], vary=[plane, portion.place, *carried]):
-            portion.fetch()
+        with e.loop("block", a["blocks"], vary=[plane, *([portion.place] if portion else []), *carried]):
+            if portion:
+                portion.fetch()
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 if self.ahead.pixels:
                     self._fetch(e, e.at(here, a["input_plane"]))

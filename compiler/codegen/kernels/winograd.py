@@ -21,7 +21,7 @@ from functools import partial, reduce
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
-from .ahead import Ahead, Portion
+from .ahead import PORTION, Ahead, Portion
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers, zeros
 from .pool import larger
@@ -57,7 +57,7 @@ class Winograd:
             "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
             "weights_group", "weights_point",
             "output_plane", "output_row",
-            *self.epilogue.arguments,
+            *PORTION, *self.epilogue.arguments,
         )  # fmt: skip
 
     @property
@@ -139,7 +139,7 @@ class Winograd:
                 source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
                 w, sums = Var("ptr", weights.value), zeros(columns, pixels)
                 following = e.at(weights.value, a["weights_point"])
-                portion = Portion(e, following, chunk, a["blocks"], e.lanes * vectors * size, self.ahead.next)
+                portion = Portion(e, a, following, chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, portion.place, *carried]):
                     portion.fetch()

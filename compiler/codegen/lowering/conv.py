@@ -12,7 +12,7 @@ from ...ops.conv import Conv, Depthwise, Window
 from ...schedule.cost import bytes_ahead, depthwise_room, halves_last, lines_ahead
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
-from ..kernels.ahead import Ahead
+from ..kernels.ahead import Ahead, portion_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import epilogue, param
@@ -38,11 +38,12 @@ def lower_direct(planner: Planner, region: Region) -> None:
     ahead = Ahead(
         pixels=not planar and (skips or exceeds_caches(x, planner)),
         tensors=exceeds_caches(y, planner),
-        next=lines_ahead(tiles // 2, choice.vectors, target)
-        if pointwise and 2 * group + x.bytes <= target.l2_bytes
-        else 0,
         stream=bytes_ahead(group, target),
     )
+    if pointwise:
+        fits = 2 * group + x.bytes <= target.l2_bytes
+        lines = lines_ahead(tiles // 2, choice.vectors, target) if fits else 0
+        words |= portion_words(lines, choice.vectors, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled

@@ -14,6 +14,8 @@ from ..kernels.epilogue import Epilogue, Extra, Link, Operand
 from ..program import Address, Buffer, Planner, Word, extent
 from .move import broadcast
 
+_COMMUTATIVE = ("add", "mul")  # of two operands in either order there is one kernel
+
 
 def param(planner: Planner, node: Node, role: str) -> Array:
     """A node's weights as numbers."""
@@ -54,7 +56,10 @@ def chain(planner: Planner, region: Region, extras: Sequence[Value]) -> tuple[tu
     for node, read in region.tail:
         named = node.op.tables(**{role: param(planner, node, role) for role in node.weights})
         tables += named.values()
-        links.append(Link(node.op, tuple(operands[value.name] for value in read), tuple(named)))
+        given = [operands[value.name] for value in read]
+        if len(given) == 2 and node.op.name in _COMMUTATIVE:
+            given.sort(key=lambda operand: (operand.kind, operand.index))
+        links.append(Link(node.op, tuple(given), tuple(named)))
         operands[node.output.name] = Operand("result", len(links))
     return tuple(links), tables
 

@@ -10,7 +10,7 @@ from ...ops.conv import Conv, Window
 from ...schedule.cost import lines_ahead
 from ...schedule.schedule import WINOGRAD
 from ...schedule.tiles import tiles
-from ..kernels.ahead import Ahead
+from ..kernels.ahead import Ahead, portion_words
 from ..kernels.winograd import Winograd
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
@@ -67,7 +67,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_row": y.row_bytes,
     }
     lines = lines_ahead(choice.block, choice.vectors, planner.schedule.target)
-    ahead = Ahead(pixels=exceeds_caches(x, planner), next=lines)
+    step |= portion_words(lines, choice.vectors, planner.schedule.target)
+    ahead = Ahead(pixels=exceeds_caches(x, planner))
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
     planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
