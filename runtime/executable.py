@@ -86,7 +86,10 @@ class Executable:
         known, makers = self._makers
         results = [make() for make in (makers if known == images else self._makers_for(images))]
         with self._lock:
-            self._run(images, (*fits, *results))  # type: ignore[arg-type]
+            if self.threads == 1 or images < self._grain:
+                self._lanes[0].run(self._lead, (*fits, *results), images)  # type: ignore[arg-type]
+            else:
+                self._run(images, (*fits, *results))  # type: ignore[arg-type]
         return results
 
     def threads_for(self, images: int) -> int:
@@ -94,10 +97,8 @@ class Executable:
         return self.threads if images >= self._grain else 1
 
     def _run(self, images: int, arrays: Sequence[Array]) -> None:
+        """On all threads."""
         lane, threads = self._lanes[0], self.threads
-        if threads == 1 or images < self._grain:
-            lane.run(self._lead, arrays, images)
-            return
         each = 0 if self._joins else images // threads
         if each > 0:
             self._spread(each, arrays)
@@ -110,14 +111,14 @@ class Executable:
         self._lanes += [self._lane(thread) for thread in range(len(self._lanes), self.threads)]
         for thread, lane in enumerate(self._lanes):
             lane.bind(arrays, thread * images)
-            start = thread * JOB_WORDS
-            self._jobs[start : start + JOB_WORDS] = lane.table, 0, lane.end(images), images, self.threads, 0, JOB_BYTES
+            start, end = thread * JOB_WORDS, lane.end(images)
+            self._jobs[start : start + JOB_WORDS] = lane.table, 0, end, images, self.threads, 0, JOB_BYTES, 0
         team(self.threads).run(self._jobs)
 
     def _share(self, lane: Lane, position: int, end: int, images: int) -> None:
         """Positions `[position, end)` of a lane's images, by all threads; none at all where these are the same."""
         if position < end:
-            self._jobs[:JOB_WORDS] = lane.table, position, end, images, self.threads, 0, 0
+            self._jobs[:JOB_WORDS] = lane.table, position, end, images, self.threads, 0, 0, 0
             team(self.threads).run(self._jobs)
 
     def _fits(self, array: npt.ArrayLike) -> bool:

@@ -13,8 +13,9 @@ from .loader import Code
 from .runner import BINDING_WORDS, SEGMENT_WORDS, STEP_WORDS, jobs, run_slices
 
 # Where an array begins is in the first field behind its object's head, which is part of NumPy's ABI
-# (`PyArrayObject_fields`). Native code reads it there, twenty times as soon as `array.ctypes` does.
-_HEAD = object.__basicsize__
+# (`PyArrayObject_fields`), and a tuple's items are behind its own (`PyTupleObject`, of CPython's). Native code reads
+# them there, twenty times as soon as `array.ctypes` does.
+_HEAD, _ITEMS = object.__basicsize__, tuple.__basicsize__
 
 
 class Lane:
@@ -37,10 +38,11 @@ class Lane:
         places = [array.ctypes.data for array in self._kept]
         per_thread = manifest.scratch_bytes_per_thread
         tile = self._tile, self._tile_length
-        self._table = np.array([*places[:2], *tile, places[2], len(bindings), scratch, per_thread], np.int64)
+        pointers = ctypes.addressof(self._pointers), ports, _HEAD
+        self._table = np.array([*places[:2], *tile, places[2], len(bindings), scratch, per_thread, *pointers], np.int64)
         self.table = self._table.ctypes.data
         self._job = jobs(1)  # of this lane by one thread
-        self._job[:] = self.table, 0, 0, 0, 1, 0, 0
+        self._job[:] = self.table, 0, 0, 0, 1, 0, 0, 0
         self._job_at = ctypes.addressof(self._job)
         self._images: int | None = None  # that the job is for
 
@@ -58,19 +60,20 @@ class Lane:
             self._arrays[:] = [at + first * pitch for at, pitch in zip(addresses, self._pitches, strict=True)]
             pointers[:] = self._own
 
-    def run(self, lead: Callable[[int], int], arrays: Sequence[Array], images: int) -> None:
+    def run(self, lead: Callable[[int], int], arrays: tuple[Array, ...], images: int) -> None:
         """All images in this thread, from inputs to outputs."""
-        self.bind(arrays)
         if images != self._images:  # than last time
             self._job[2:4] = self.end(images), images
             self._images = images
-        self._job[1], job = 0, self._job_at
+        job = self._job
+        job[1], job[7] = 0, id(arrays) + _ITEMS
+        job = self._job_at
         while lead(job):  # as `run_slices` does, but for a call less
             pass
 
     def step(self, lead: Callable[[int], int], position: int) -> None:
         """One step for the first image, in this thread."""
-        self._job[1:4], self._images = (position, position + 1, 1), None
+        self._job[1:4], self._job[7], self._images = (position, position + 1, 1), 0, None
         run_slices(lead, self._job_at)
 
     def _steps(self, code: Code) -> tuple[Array, Array]:

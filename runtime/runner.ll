@@ -18,10 +18,12 @@
                 ptr,                   ; 1 segments
                 i64, i64,              ; 2 images of a tile, positions of a tile
                 ptr, i64,              ; 4 bindings, how many
-                ptr, i64 }             ; 6 scratch memory, bytes a thread
+                ptr, i64,              ; 6 scratch memory, bytes a thread
+               ptr, i64, i64 }        ; 8 pointers to the places of arrays' addresses, how many, bytes into an array
 %job = type { ptr, i64, i64, i64,      ; 0 table, position, end, images
               i64, ptr,                ; 4 threads, and their team if there are several
-              i64 }                    ; 6 bytes from each thread's job to the next one's, 0 where they share this one
+              i64,                     ; 6 bytes from each thread's job to the next one's, 0 where they share this one
+              ptr }                    ; 7 the caller's arrays, to which the table's pointers are to lead, or null
 
 ; A number on a cache line of its own, so that who waits for it disturbs nobody else.
 %line = type { i32, [15 x i32] }
@@ -108,8 +110,8 @@ done:
 
 ; Positions [position, end) as one of the threads. Stops at a barrier when a tenth of a second or so has passed, so that
 ; Python can look for signals, and gives the position that it came to.
-define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
-    nounwind noinline {
+define internal i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, ptr %arrays, i64 %thread, i64 %threads,
+    ptr %team) nounwind noinline {
 entry:
   %arithmetic = call i64 @settle()
   %start = call i64 @clock()
@@ -131,10 +133,33 @@ entry:
   %scratch.offset = mul i64 %thread, %pitch
   %scratch = getelementptr i8, ptr %scratch.all, i64 %scratch.offset
   %first = icmp eq i64 %thread, 0
+  %given = icmp ne ptr %arrays, null
+  br i1 %given, label %find, label %begin
+find:                                   ; where each array says that its numbers are
+  %pointers.at = getelementptr %table, ptr %table, i64 0, i32 8
+  %pointers = load ptr, ptr %pointers.at
+  %ports.at = getelementptr %table, ptr %table, i64 0, i32 9
+  %ports = load i64, ptr %ports.at
+  %head.at = getelementptr %table, ptr %table, i64 0, i32 10
+  %head = load i64, ptr %head.at
+  br label %each.port
+each.port:
+  %port = phi i64 [ 0, %find ], [ %port.next, %point ]
+  %more.ports = icmp ult i64 %port, %ports
+  br i1 %more.ports, label %point, label %begin
+point:
+  %array.at = getelementptr ptr, ptr %arrays, i64 %port
+  %array = load ptr, ptr %array.at
+  %place = getelementptr i8, ptr %array, i64 %head
+  %pointer = getelementptr ptr, ptr %pointers, i64 %port
+  store ptr %place, ptr %pointer
+  %port.next = add i64 %port, 1
+  br label %each.port
+begin:
   br label %locate
 
 locate:                                 ; which tile a position is in, and how many images that has
-  %p = phi i64 [ %position, %entry ], [ %passed, %skip ], [ %at.next, %next ]
+  %p = phi i64 [ %position, %begin ], [ %passed, %skip ], [ %at.next, %next ]
   %over = icmp sge i64 %p, %end
   br i1 %over, label %nothing.left, label %in.tile
 nothing.left:                           ; perhaps no step was run: without a barrier, who is slow would miss the job
@@ -275,18 +300,22 @@ entry:
   %end = load i64, ptr %end.at
   %images.at = getelementptr %job, ptr %mine, i64 0, i32 3
   %images = load i64, ptr %images.at
+  %arrays.at = getelementptr %job, ptr %mine, i64 0, i32 7
+  %arrays = load ptr, ptr %arrays.at
   %one = icmp eq i64 %threads, 1
   %each = icmp ne i64 %step, 0
   %alone = or i1 %one, %each
   br i1 %alone, label %by.itself, label %shared
 by.itself:
   store i32 0, ptr %own
-  %came = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 0, i64 1, ptr %own)
+  %came = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, ptr %arrays, i64 0, i64 1,
+      ptr %own)
   store i64 %came, ptr %position.at
   call void @barrier(ptr %team, i64 %threads)
   ret void
 shared:                                 ; after its first barrier all have read the job, after its last it may change
-  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, i64 %thread, i64 %threads, ptr %team)
+  %reached = call i64 @run(ptr %table, i64 %position, i64 %end, i64 %images, ptr null, i64 %thread,
+      i64 %threads, ptr %team)
   %first = icmp eq i64 %thread, 0
   br i1 %first, label %note, label %done
 note:

@@ -17,7 +17,7 @@ from .loader import Code
 from .store import Store
 
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 5
-JOB_WORDS, JOB_BYTES = 7, 56  # table, position, end, images; threads, team, bytes to the next thread's job
+JOB_WORDS, JOB_BYTES = 8, 64  # table, position, end, images; threads, team, bytes to the next thread's job; arrays
 TEAM_BYTES = 272
 
 

@@ -41,7 +41,7 @@ class Team:
     def close(self) -> None:
         """Send the workers home. Memory that a sleeping thread still watches must not go before the thread."""
         end = jobs(1)
-        end[:] = 0, 0, 0, 0, self.threads, self._address, 0
+        end[:] = 0, 0, 0, 0, self.threads, self._address, 0, 0
         self._lead(ctypes.addressof(end))
         for worker in self._workers:
             worker.join()

@@ -64,14 +64,14 @@ def send_weights_nowhere(plant: Plant) -> None:
 
 
 def wait_forever(plant: Plant) -> None:
-    run = Executable._run
+    call = Executable.__call__
 
-    def waiting(self: Executable, *given) -> None:
+    def waiting(self: Executable, *given):
         if any(step.kernel.startswith("direct") for step in self.manifest.steps):
             time.sleep(1000)
-        run(self, *given)
+        return call(self, *given)
 
-    plant.setattr(Executable, "_run", waiting)
+    plant.setattr(Executable, "__call__", waiting)
 
 
 def forget_a_key(plant: Plant) -> None:
