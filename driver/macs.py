@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import starmap
 from math import prod
 from typing import Any
 
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.region import Region
 from cnnc.compiler.ir.types import Type
-from cnnc.compiler.ops.conv import Conv
+from cnnc.compiler.ops.conv import Conv, Depthwise
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.tiles import TAPS, tiles
 
@@ -31,11 +32,23 @@ def macs(graph: Graph, node: Node) -> int:
 
 
 def performed(graph: Graph, node: Node, choice: Choice) -> int:
-    """The multiply-accumulates that are left to do by the chosen algorithm, without its transforms."""
-    if choice.algorithm not in WINOGRAD:
-        return macs(graph, node)
-    region, outputs = Region.of(graph, node), WINOGRAD[choice.algorithm]
-    (x,), (channels, height, width) = region.operands, node.output.type.known
-    assert region.anchor is not None and isinstance(region.anchor.op, Conv)
-    count = len(tiles(region.anchor.op.window(x.type), height, width, outputs))
-    return count * (outputs + TAPS - 1) ** 2 * channels * x.type.known[0] // region.anchor.op.groups
+    """The multiply-accumulates that are left to do by the chosen algorithm: without its transforms, and without the
+    taps that fall on padding."""
+    region, whole = Region.of(graph, node), macs(graph, node)
+    if region.anchor is None or not isinstance(region.anchor.op, Conv | Depthwise):
+        return whole
+    op, (x,), (channels, height, width) = region.anchor.op, region.operands, region.anchor.output.type.known
+    window = op.window(x.type)
+    if choice.algorithm in WINOGRAD:
+        assert isinstance(op, Conv)
+        outputs = WINOGRAD[choice.algorithm]
+        count = len(tiles(window, height, width, outputs))
+        return count * (outputs + TAPS - 1) ** 2 * channels * x.type.known[0] // op.groups
+    axes = zip(x.type.known[1:], (height, width), op.kernel, op.stride, op.dilation, window.sides[:2], strict=True)
+    return whole * prod(starmap(_inside, axes)) // (height * width * prod(op.kernel))
+
+
+def _inside(size: int, outputs: int, taps: int, stride: int, dilation: int, pad: int) -> int:
+    """Along one axis: of all outputs' taps, those that find a pixel."""
+    places = (o * stride - pad + t * dilation for o in range(outputs) for t in range(taps))
+    return sum(0 <= place < size for place in places)

@@ -103,7 +103,7 @@ def test_bench_layer_by_layer(cnnc: Command, digits: str):
     assert layers["relu_2"]["place"].endswith("digits.cnn:7:8")
     assert layers["relu_3"]["bytes"] == 4 * (128 * 1600 + 1600 + 2 * 128)  # weights, input, bias and output
     assert min(profile["peak_flops"], profile["bandwidth"]) > 1e8
-    products = {"winograd4": 9 * 36, "winograd2": 36 * 16, "direct": 121 * 9}[layers["relu_2"]["how"].split()[0]]
+    products = {"winograd4": 9 * 36, "winograd2": 36 * 16, "direct": 31 * 31}[layers["relu_2"]["how"].split()[0]]
     assert layers["relu_2"]["limit"] * profile["peak_flops"] > 0.999 * 2 * 64 * 32 * products
     assert profile["limit"] == pytest.approx(sum(layer["limit"] for layer in profile["layers"]))
     text = cnnc(*words).stdout
