@@ -65,10 +65,9 @@ class Lane:
         if images != self._images:  # than last time
             self._job[2:4] = self.end(images), images
             self._images = images
-        job = self._job
+        job, at = self._job, self._job_at
         job[1], job[7] = 0, id(arrays) + _ITEMS
-        job = self._job_at
-        while lead(job):  # as `run_slices` does, but for a call less
+        while lead(at):  # as `run_slices` does, but for a call less
             pass
 
     def step(self, lead: Callable[[int], int], position: int) -> None:
