@@ -52,7 +52,8 @@ def plot(profile: Profile, title: str, path: Path) -> None:
     axes.text(x[-1], profile.peak / 1e9, f"{profile.peak / 1e9:.0f} GFLOP/s ", ha="right", va="bottom", fontsize=8)
     axes.text(x[0], x[0] * profile.bandwidth / 1e9, f" {profile.bandwidth / 1e9:.0f} GB/s", va="top", fontsize=8)
     axes.grid(True, which="both", alpha=0.2)
-    axes.legend(fontsize=8)
+    for circle in axes.legend(fontsize=8).legend_handles:
+        circle.set_sizes([60])  # of one size: areas are shares in the plot alone
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix[1:], dpi=150)
 
