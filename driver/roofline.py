@@ -31,13 +31,13 @@ def plot(profile: Profile, title: str, path: Path) -> None:
     axes.plot(x, np.minimum(profile.peak, x * profile.bandwidth) / 1e9, color="black", linewidth=1.5)
     for algorithm in dict.fromkeys(_algorithm(layer) for layer in layers):
         some = [layer for layer in layers if _algorithm(layer) == algorithm]
-        axes.scatter(
+        circles = axes.scatter(
             [layer.work / layer.bytes for layer in some],
             [layer.work / layer.seconds / 1e9 for layer in some],
             [20 + 1500 * layer.seconds / profile.seconds for layer in some],
             alpha=0.6,
-            label=algorithm,
         )
+        axes.scatter([], [], 60, color=circles.get_facecolor(), label=algorithm)  # the legend's, all of one size
     longest = sorted(layers, key=lambda layer: -layer.seconds)[:NAMED]
     for number, layer in enumerate(longest, 1):
         place = layer.work / layer.bytes, layer.work / layer.seconds / 1e9
@@ -52,8 +52,7 @@ def plot(profile: Profile, title: str, path: Path) -> None:
     axes.text(x[-1], profile.peak / 1e9, f"{profile.peak / 1e9:.0f} GFLOP/s ", ha="right", va="bottom", fontsize=8)
     axes.text(x[0], x[0] * profile.bandwidth / 1e9, f" {profile.bandwidth / 1e9:.0f} GB/s", va="top", fontsize=8)
     axes.grid(True, which="both", alpha=0.2)
-    for circle in axes.legend(fontsize=8).legend_handles:
-        circle.set_sizes([60])  # of one size: areas are shares in the plot alone
+    axes.legend(fontsize=8)
     with replacing(path) as file:
         figure.savefig(file, format=path.suffix[1:], dpi=150)
 
