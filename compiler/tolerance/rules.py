@@ -13,7 +13,7 @@ from ..ir.operator import Array
 from ..ir.types import Type
 from ..ops.pool import part
 from ..ops.softmax import LogSoftmax
-from .case import DOUBLE, LARGEST, Case, U
+from .case import DOUBLE, LARGEST, Case, Expected, U
 
 Results: TypeAlias = tuple[Array, ...]
 Bounds: TypeAlias = "Iterator[tuple[Array, Array]]"  # for each result: what operands' errors move, what is added
@@ -21,6 +21,9 @@ RULES: dict[str, Callable[[Case, Results], Bounds]] = {}
 
 
 # Weighted sums
+
+
+_FAR = 1e200  # stands for numbers that float32 does not hold: still one times any weight
 
 
 def _products(case: Case) -> int:
@@ -37,12 +40,39 @@ def _products(case: Case) -> int:
     return x.shape[op.axis] if name in ("sum", "mean") else prod(x.shape[2:])
 
 
+def _undecided(case: Case, weights: Mapping[str, Array]) -> Array | bool:
+    """Where anything may come out, since float32 does not hold what is added: NaN where terms or partial sums are past
+    it with either sign, or infinity meets a weight of 0; infinity where the exact sum still is a number of float32."""
+    (x,), (size,) = case.exact, case.sizes
+    far = size > LARGEST
+    x = np.where(far, np.copysign(_FAR, x), x)
+    if not far.any() and case.apply(size, weights=weights)[0].max(initial=0) <= LARGEST:
+        return False
+    if case.algorithm.reach:
+        return _mixed(replace(case, operands=[Expected(x, np.zeros(x.shape))]), weights)[0] > LARGEST
+    factors = {role: array for role, array in case.weights.items() if role != "bias"}
+
+    def part(sign: float) -> Array:
+        """The sum of all terms of that sign."""
+        if not factors:
+            return case.apply(np.maximum(sign * x, 0))[0]
+        same, other = ({role: np.maximum(s * w, 0) for role, w in factors.items()} for s in (sign, -sign))
+        return case.apply(np.maximum(x, 0), weights=same)[0] + case.apply(np.maximum(-x, 0), weights=other)[0]
+
+    less, more = np.sort([part(1), part(-1)], axis=0)
+    nothing = {role: 1.0 * (w == 0) for role, w in factors.items()}
+    times_nothing = case.apply(1.0 * far, weights=nothing)[0] > 0 if factors else False
+    exact = np.abs(case.apply(*case.exact)[0])
+    return (less > LARGEST) | times_nothing | ((more > LARGEST) & (exact <= LARGEST))
+
+
 def _weighted_sum(case: Case, _: Results) -> Bounds:
     """The policy itself. Means are sums of equal weights."""
     weights = {role: np.abs(array) for role, array in case.weights.items()}
     (size,) = _mixed(case, weights) if case.algorithm.reach else case.apply(*case.sizes, weights=weights)
     unbiased = {role: array for role, array in weights.items() if role != "bias"}
     moved = case.apply(*case.errors, weights=unbiased)[0] if case.errors[0].any() else np.zeros(size.shape)
+    moved = np.where(_undecided(case, weights), np.inf, moved)
     yield moved, case.algorithm.factor * (2 + sqrt(_products(case))) * U * size
 
 
@@ -178,16 +208,25 @@ def _elementwise(case: Case, results: Results) -> Bounds:
     yield case.probed(y), units * U * np.broadcast_to(magnitude(case, y), y.shape)
 
 
+def _mul(case: Case, results: Results) -> Bounds:
+    """Errors of several factors meet: of two that are 0 but for errors, neither moves the product alone."""
+    ((moved, own),) = _elementwise(case, results)
+    numbers = prod(abs(number) for number in (case.op.left, case.op.right) if number is not None)
+    yield np.fmax(moved, numbers * (prod(case.sizes) - prod(map(np.abs, case.exact)))), own
+
+
 def _div(case: Case, results: Results) -> Bounds:
-    """Where errors reach as far as a divisor of 0, anything may come out."""
+    """Where errors reach as far as a divisor of 0, anything may come out. Both operands' errors meet."""
     ((moved, own),) = _elementwise(case, results)
     if case.op.right is None:
         divisor = case.operands[-1]
-        moved = np.where((np.abs(divisor.exact) <= divisor.bound) & (divisor.bound > 0), np.inf, moved)
+        size, error = np.abs(divisor.exact), divisor.bound
+        both = prod(case.errors) / (size * (size - error)) if len(case.operands) == 2 else 0.0
+        moved = np.where(error > 0, np.where(size > error, moved + both, np.inf), moved)
     yield moved, own
 
 
-RULES |= dict.fromkeys(ELEMENTWISE, _elementwise) | {"div": _div}
+RULES |= dict.fromkeys(ELEMENTWISE, _elementwise) | {"mul": _mul, "div": _div}
 
 
 # Scores and norms

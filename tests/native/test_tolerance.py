@@ -179,3 +179,47 @@ def test_numbers_past_float32_are_alike_to_argmax():
     assert wanted.exact.tolist() == [2, 1]
     assert not wanted.misses(np.array([1, 1])).any()
     assert wanted.misses(np.array([1, 0])).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("weights", "allowed"),
+    [
+        ([1, 1, 1], [np.inf]),
+        ([1, -1, 0], [np.inf, -np.inf, np.nan, 0]),  # infinity less infinity
+        ([0, 0, 1], [np.inf, np.nan, 1]),  # infinity times nothing
+        ([0, 1e-30, 1], [np.inf, np.nan, 1]),  # a product of float32, were its factor one
+        ([-1, 0.5, -1e-3], [-np.inf, np.nan]),
+    ],
+)
+def test_sums_of_what_float32_does_not_hold(weights: list[float], allowed: list[float]):
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(3)), stage("exp"), stage("dense", units=1, bias=False)))
+    graph = graph.bind(dict.fromkeys(graph.params, np.array([weights], np.float32)))
+    (wanted,) = expected(graph, {"x": np.array([[200, 100, 0]], np.float32)}).values()
+    for number in allowed:
+        assert not wanted.misses(np.array([[number]], np.float32)).any(), number
+
+
+def test_infinities_of_one_sign_stay_infinite():
+    """Nothing is let through that IEEE does not make."""
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(3)), stage("exp"), stage("dense", units=1, bias=False)))
+    graph = graph.bind(dict.fromkeys(graph.params, np.array([[1, 2, -1]], np.float32)))
+    (wanted,) = expected(graph, {"x": np.array([[200, 100, 0]], np.float32)}).values()
+    assert not wanted.misses(np.array([[np.inf]], np.float32)).any()
+    for number in (-np.inf, np.nan, 1e38):
+        assert wanted.misses(np.array([[number]], np.float32)).all(), number
+
+
+@pytest.mark.parametrize("name", ["mul", "div"])
+def test_errors_of_both_operands_meet(name: str):
+    """A sum that cancels to 0 but for its error, times another such, or over a number that has an error too."""
+    error = np.array([1e-7])
+    second = Expected(np.array([0.0 if name == "mul" else 2e-7]), error)
+    net = Net()
+    a, b = net.input("a", features(1)), net.input("b", features(1))
+    node = net.apply(stage(name), a, b)
+    (wanted,) = expected_of(node, [Expected(np.array([0.0]), error), second], {})
+    ends = [(0 + s * error) / (2e-7 + t * error) if name == "div" else error * error for s in (1, -1) for t in (1, -1)]
+    assert not wanted.misses(np.array(ends)).any()
+    assert wanted.misses(3 * np.abs(ends).max(initial=0, keepdims=True)).all()
