@@ -42,14 +42,16 @@ def _products(case: Case) -> int:
 
 def _undecided(case: Case, weights: Mapping[str, Array]) -> Array | bool:
     """Where anything may come out, since float32 does not hold what is added: NaN where terms or partial sums are past
-    it with either sign, or infinity meets a weight of 0; infinity where the exact sum still is a number of float32."""
+    it with either sign, or infinity meets a weight of 0; infinity where the exact sum still is a number of float32.
+    Operands that are infinite themselves leave no doubt."""
     (x,), (size,) = case.exact, case.sizes
-    far = size > LARGEST
-    x = np.where(far, np.copysign(_FAR, x), x)
+    endless, far = np.isinf(x), np.isfinite(x) & (size > LARGEST)
     if not far.any() and case.apply(size, weights=weights)[0].max(initial=0) <= LARGEST:
         return False
     if case.algorithm.reach:
+        x = np.where(far, _FAR, np.where(endless, 0.0, x))
         return _mixed(replace(case, operands=[Expected(x, np.zeros(x.shape))]), weights)[0] > LARGEST
+    x = np.where(far | endless, np.copysign(_FAR, x), x)
     factors = {role: array for role, array in case.weights.items() if role != "bias"}
 
     def part(sign: float) -> Array:
@@ -59,11 +61,14 @@ def _undecided(case: Case, weights: Mapping[str, Array]) -> Array | bool:
         same, other = ({role: np.maximum(s * w, 0) for role, w in factors.items()} for s in (sign, -sign))
         return case.apply(np.maximum(x, 0), weights=same)[0] + case.apply(np.maximum(-x, 0), weights=other)[0]
 
+    def meets(some: Array, factors: Mapping[str, Array]) -> Array:
+        return case.apply(1.0 * some, weights=factors)[0] > 0
+
     less, more = np.sort([part(1), part(-1)], axis=0)
-    nothing = {role: 1.0 * (w == 0) for role, w in factors.items()}
-    times_nothing = case.apply(1.0 * far, weights=nothing)[0] > 0 if factors else False
-    exact = np.abs(case.apply(*case.exact)[0])
-    return (less > LARGEST) | times_nothing | ((more > LARGEST) & (exact <= LARGEST))
+    times_nothing = meets(far, {role: 1.0 * (w == 0) for role, w in factors.items()}) if factors else False
+    doubt = (less > LARGEST) | times_nothing | ((more > LARGEST) & (np.abs(case.apply(*case.exact)[0]) <= LARGEST))
+    ones = {role: np.ones(w.shape) for role, w in factors.items()}
+    return doubt & (meets(far, ones) | ~meets(endless, ones))
 
 
 def _weighted_sum(case: Case, _: Results) -> Bounds:

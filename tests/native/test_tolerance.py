@@ -211,6 +211,17 @@ def test_infinities_of_one_sign_stay_infinite():
         assert wanted.misses(np.array([[number]], np.float32)).all(), number
 
 
+def test_infinities_of_the_input_leave_no_doubt():
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(3)), stage("dense", units=1, bias=False)))
+    graph = graph.bind(dict.fromkeys(graph.params, np.array([[1, 1, 0]], np.float32)))
+    for x, right in ([np.inf, -np.inf, 1], np.nan), ([np.inf, 1, 1], np.inf), ([1, 1, np.inf], np.nan):
+        (wanted,) = expected(graph, {"x": np.array([x], np.float32)}).values()
+        for number in (np.nan, np.inf, -np.inf, 0.0):
+            same = number == right or (np.isnan(number) and np.isnan(right))
+            assert wanted.misses(np.array([[number]], np.float32)).item() != same, (x, number)
+
+
 @pytest.mark.parametrize("name", ["mul", "div"])
 def test_errors_of_both_operands_meet(name: str):
     """A sum that cancels to 0 but for its error, times another such, or over a number that has an error too."""
