@@ -63,7 +63,7 @@ def distance(a: Array, b: Array) -> Array:
     """|a - b|: nothing where both are NaN or the same infinity, infinite where one of them is not finite."""
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(all="ignore"):
-        return np.where(same, 0.0, np.nan_to_num(np.abs(a.astype(np.float64) - b), nan=np.inf))
+        return np.where(same, 0.0, np.nan_to_num(np.abs(a.astype(np.float64) - b), nan=np.inf, posinf=np.inf))
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,15 @@ def test_a_divisor_that_may_be_nothing():
     assert wanted.misses(np.array([[np.nan, np.inf]], np.float32)).tolist() == [[False, True]]
 
 
+def test_doubt_about_a_divisor_is_handed_on():
+    net = Net()
+    y = net.chain(net.input("x", features(2)), stage("gelu"))
+    graph = net.output(net.chain(net.apply(bind(REGISTRY["div"], {}), y, y).output, stage("abs")))
+    (wanted,) = expected(graph, {"x": np.array([[-6, 1]], np.float32)}).values()
+    assert not wanted.misses(np.array([[np.nan, 1]], np.float32)).any()
+    assert wanted.misses(np.array([[np.nan, np.nan]], np.float32)).tolist() == [[False, True]]
+
+
 def test_numbers_past_float32_are_alike_to_argmax():
     net = Net()
     graph = net.output(net.chain(net.input("x", features(4)), stage("exp"), stage("argmax")))
