@@ -138,12 +138,13 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return ceil(chunks / blocks)  # none much larger than the others
 
 
-def lines_ahead(tiles: int, vectors: int, target: Target) -> int:
-    """How many cache lines of the next weights each block of channels fetches, so that all come during so many tiles.
-    None for a single one, which would wait for them as well, nor where tiles are so many that the first counts little.
-    """
-    lines = ceil(target.lanes * vectors * target.vector_bytes / target.line_bytes)
-    return ceil(lines / tiles) if 1 < tiles <= _TILES else 0
+def next_bytes(tiles: int, vectors: int, target: Target) -> int:
+    """How many bytes of the next weights each channel fetches, so that all come during so many tiles, or as many as a
+    line for each channel brings. None for a single tile, which would wait for them as well, nor where tiles are so many
+    that the first counts little."""
+    if not 1 < tiles <= _TILES:
+        return 0
+    return min(ceil(vectors * target.vector_bytes / tiles), target.line_bytes)
 
 
 def bytes_ahead(weights: int, target: Target) -> int:

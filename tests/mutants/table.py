@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+AHEAD = "tests/native/test_ahead.py::test_each_line_of_the_next_weights_is_fetched"
 CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
 WINOGRAD = "tests/native/test_winograd.py"
 FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
@@ -40,8 +41,11 @@ def _of(folder: str, *rows: tuple[str, str, str, str, str]) -> list[Mutant]:
 
 KERNELS = _of(
     "compiler/codegen/kernels",
-    ("ahead.py", "ceil(block / portion) - 1", "ceil(block / portion) - 2", "the last weights are never fetched",
-     "tests/native/test_machine_code.py::test_all_of_the_next_weights_come_within_so_many_tiles"),
+    ("ahead.py", "next_bytes) - 1 if", "next_bytes) - 2 if", "the last weights are never fetched", AHEAD),
+    ("ahead.py", "e.at(matrix, e.mul_int(", "e.at(e.at(matrix, 64), e.mul_int(", "a line is never fetched", AHEAD),
+    ("ahead.py", "e.mul_int(a[\"blocks\"], e.lanes)", "a[\"blocks\"]", "tiles fetch what others have fetched", AHEAD),
+    ("direct.py", "following = e.at(weights, a[\"weights_group\"])", "following = weights",
+     "weights are fetched that are in use already", AHEAD),
     ("direct.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),
     ("direct.py", "line_at = e.at(here, e.mul_int(a[\"input_row\"], k))", "line_at = here",
      "a pooled tile has its first line twice", POOLS),

@@ -1,13 +1,16 @@
 """What convolutions fetch before they need it: the right layers do, and results are those of layers that do not."""
 
-import pytest
-from builder import Net, image, stage
-from harness import Native, hold
+import ctypes
+from collections.abc import Iterator
 
+import pytest
+from builder import Net, image, stage, with_random_weights
+from harness import Native, compile_native, every_cpu, hold, images_for, run
+
+from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.winograd import Winograd
-from cnnc.compiler.codegen.program import Word
 from cnnc.compiler.ir.types import Type
 
 
@@ -26,11 +29,11 @@ def ahead(native: Native) -> Ahead:
     return only_kernel(native).ahead
 
 
-def portion(native: Native) -> Word:
-    """Bytes of the next weights that each block of channels fetches."""
+def value(native: Native, argument: str) -> int:
+    """What the kernel is given: a number, or the offset of constants."""
     kernel = only_kernel(native)
-    (step,) = (step for step in native.program.steps if step.kernel == native.program.kernels[kernel])
-    return dict(zip(kernel.arguments, step.words, strict=True))["portion"]
+    (step,) = (step for step in native.artifact.manifest.steps if step.kernel == native.program.kernels[kernel])
+    return dict(zip(kernel.arguments, step.words, strict=True))[argument].value
 
 
 @pytest.mark.parametrize(
@@ -43,12 +46,51 @@ def portion(native: Native) -> Word:
     ],
 )
 def test_few_tiles_fetch_the_next_weights(x: Type, channels: int, fetched: bool):
-    assert bool(portion(hold(convolution(x, channels=channels).graph))) == fetched
+    assert bool(value(hold(convolution(x, channels=channels).graph), "next_bytes")) == fetched
 
 
 def test_winograds_blocks_of_few_chunks_fetch_the_next_points_weights():
     small = convolution(image(256, 14, 14), channels=256, kernel=3, pad=1)
-    assert portion(hold(small.graph))
+    assert value(hold(small.graph), "next_bytes")
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The addresses that code which is compiled meanwhile has fetched."""
+    addresses: list[int] = []
+    note = ctypes.CFUNCTYPE(None, ctypes.c_size_t)(addresses.append)
+    place = ctypes.cast(note, ctypes.c_void_p).value
+
+    def call(e: Emitter, pointer: str) -> None:
+        e.do(f"call void inttoptr (i64 {place} to ptr)(ptr {pointer})")
+
+    monkeypatch.setattr(Emitter, "prefetch", call)
+    yield addresses
+
+
+@every_cpu
+@pytest.mark.parametrize(
+    ("x", "attributes", "matrix"),
+    [
+        (image(64, 14, 14), {"channels": 384}, "weights_group"),
+        (image(160, 7, 7), {"channels": 960}, "weights_group"),
+        (image(64, 14, 14), {"channels": 64, "kernel": 3, "pad": 1}, "weights_point"),
+        (image(256, 14, 14), {"channels": 256, "kernel": 3, "pad": 1}, "weights_point"),
+    ],
+)
+def test_each_line_of_the_next_weights_is_fetched(
+    cpu: str, x: Type, attributes: dict[str, int], matrix: str, fetched: list[int]
+):
+    """The next are those of a group of output channels, or of one of Winograd's points: of all but the first, which
+    nothing comes before."""
+    native = compile_native(with_random_weights(convolution(x, **attributes).graph), cpu)
+    assert value(native, "next_bytes")
+    run(native, images_for(native.graph))
+    (constant,) = (packed for name, packed in native.constants.items() if name.endswith(" weights"))
+    weights = native.artifact.constants.ctypes.data + value(native, "@weights")
+    line = native.program.schedule.target.line_bytes
+    begin, second, end = (at // line for at in (weights, weights + value(native, matrix), weights + constant.nbytes))
+    assert {address // line for address in fetched} & {*range(begin, end)} == {*range(second, end)}
 
 
 def test_weights_that_the_cache_does_not_keep_are_streamed_ahead():

@@ -25,15 +25,15 @@ class Ahead:
 
 
 PORTION = (
-    "portion",  # bytes of the next matrix that each block of channels fetches
+    "next_bytes",  # of the next matrix, that each channel fetches: a cache line at most, so that none is passed over
     "last_portion",  # the tile that fetches the last of them
 )
 
 
-def portion_words(lines: int, vectors: int, target: Target) -> dict[str, int]:
-    """Of kernels that have a `Portion`: so many `lines` of the next weights for each block of channels, or none."""
-    portion, block = lines * target.line_bytes, target.lanes * vectors * target.vector_bytes
-    return {"portion": portion, "last_portion": ceil(block / portion) - 1 if lines else 0}
+def portion_words(next_bytes: int, vectors: int, target: Target) -> dict[str, int]:
+    """Of kernels that have a `Portion`: so many bytes of the next weights for each channel, or none."""
+    last = ceil(vectors * target.vector_bytes / next_bytes) - 1 if next_bytes else 0
+    return {"next_bytes": next_bytes, "last_portion": last}
 
 
 class Portion:
@@ -41,11 +41,11 @@ class Portion:
     tile. Once all is fetched it is the last portion again, which costs little."""
 
     def __init__(self, e: Emitter, a: Mapping[str, str], matrix: str, tile: str):
-        self._e, self._bytes = e, a["portion"]
-        each = e.mul_int(a["blocks"], self._bytes)
+        self._e, self._bytes = e, a["next_bytes"]
+        each = e.mul_int(e.mul_int(a["blocks"], e.lanes), self._bytes)
         self.place = Var("ptr", e.at(matrix, e.mul_int(e.min_int(tile, a["last_portion"]), each)))
 
     def fetch(self) -> None:
-        with self._e.loop("line", self._bytes, step=self._e.target.line_bytes) as line:
-            self._e.prefetch(self._e.at(self.place.value, line))
+        """One channel's share."""
+        self._e.prefetch(self.place.value)
         self.place.value = self._e.at(self.place.value, self._bytes)

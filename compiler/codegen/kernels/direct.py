@@ -161,8 +161,6 @@ class Direct:
         w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
         carried = [w, *(total for pixel in sums for total in pixel)]
         with e.loop("block", a["blocks"], vary=[plane, *([portion.place] if portion else []), *carried]):
-            if portion:
-                portion.fetch()
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 if self.ahead.pixels:
                     self._fetch(e, e.at(here, a["input_plane"]))
@@ -171,6 +169,8 @@ class Direct:
                         e.prefetch(e.at(w.value, self.ahead.stream + line))
                 for c in range(1 if self.planar else e.lanes):
                     outer_product(e, columns, here, self._pitch(e), c, w, sums)
+                    if portion:
+                        portion.fetch()
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
             part = e.mul_int(a["tail"], tap)

@@ -142,9 +142,9 @@ class Winograd:
                 portion = Portion(e, a, following, chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, portion.place, *carried]):
-                    portion.fetch()
                     for channel in range(e.lanes):
                         outer_product(e, columns, source.value, size, channel, w, sums)
+                        portion.fetch()
                     source.value = e.at(source.value, pixels * size)
                 with e.loop("lane", a["tail"], vary=[source, *carried]):
                     outer_product(e, columns, source.value, size, 0, w, sums)

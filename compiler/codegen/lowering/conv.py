@@ -9,7 +9,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import bytes_ahead, depthwise_room, halves_last, lines_ahead
+from ...schedule.cost import bytes_ahead, depthwise_room, halves_last, next_bytes
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
 from ..kernels.ahead import Ahead, portion_words
@@ -42,8 +42,8 @@ def lower_direct(planner: Planner, region: Region) -> None:
     )
     if pointwise:
         fits = 2 * group + x.bytes <= target.l2_bytes
-        lines = lines_ahead(tiles // 2, choice.vectors, target) if fits else 0
-        words |= portion_words(lines, choice.vectors, target)
+        following = next_bytes(tiles // 2, choice.vectors, target) if fits else 0
+        words |= portion_words(following, choice.vectors, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled

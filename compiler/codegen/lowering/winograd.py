@@ -7,7 +7,7 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Window
-from ...schedule.cost import lines_ahead
+from ...schedule.cost import next_bytes
 from ...schedule.schedule import WINOGRAD
 from ...schedule.tiles import tiles
 from ..kernels.ahead import Ahead, portion_words
@@ -66,8 +66,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
     }
-    lines = lines_ahead(choice.block, choice.vectors, planner.schedule.target)
-    step |= portion_words(lines, choice.vectors, planner.schedule.target)
+    following = next_bytes(choice.block, choice.vectors, planner.schedule.target)
+    step |= portion_words(following, choice.vectors, planner.schedule.target)
     ahead = Ahead(pixels=exceeds_caches(x, planner))
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
