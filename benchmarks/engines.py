@@ -34,7 +34,7 @@ class Engine:
 def _cnnc(subject: Subject, folder: Path, x: Array, threads: int) -> Call:
     import cnnc
 
-    net = cnnc.compile(subject.load(), weights=folder / "weights.safetensors", threads=threads)
+    net = cnnc.compile(subject.load(), weights=folder / "weights.safetensors", threads=threads, batch=len(x))
     return lambda: net(x)
 
 

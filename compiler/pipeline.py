@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from ..runtime.abi import Artifact
@@ -34,11 +35,13 @@ GRAPH_PASSES: tuple[Pass, ...] = (
 @dataclass(frozen=True)
 class Options:
     """What a compilation can be told. `disabled` names passes to leave out; `exact` leaves out algorithms that trade
-    accuracy for speed; `choices` are the schedule's for the nodes that it names."""
+    accuracy for speed; `batch` is how many images a call mostly has, of any number that it may have; `choices` are the
+    schedule's for the nodes that it names."""
 
     cpu: str = "native"
     disabled: frozenset[str] = frozenset()
     exact: bool = False
+    batch: int = 1
     choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
@@ -70,7 +73,8 @@ def program_of(graph: Graph, options: Options = Options(), after: Callback = ign
     if (fold := FoldConstants()).name in options.disabled:  # machine code is for what depends on inputs
         graph = _timed("constants", lambda: fold.run(graph), after)
     cpu = target(options.cpu)
-    schedule = _timed("schedule", lambda: choose(graph, cpu, exact=options.exact, given=options.choices), after)
+    chosen = partial(choose, graph, cpu, exact=options.exact, batch=options.batch, given=options.choices)
+    schedule = _timed("schedule", chosen, after)
     return _timed("program", lambda: plan(graph, schedule, LOWERINGS), after)
 
 

@@ -107,7 +107,8 @@ def _an_algorithm(trial: Trial, wrong: Finding) -> str:
     if trial.options.exact or trial.native(exact=True) is not None:
         return ""
     graph, cpu = trial.after(len(PASSES)), target(trial.options.cpu)
-    fast, exact = (choose(graph, cpu, exact=only).choices for only in (False, True))
+    batch = trial.options.batch
+    fast, exact = (choose(graph, cpu, exact=only, batch=batch).choices for only in (False, True))
     suspects = [node for node in graph.nodes() if node.name in fast and fast[node.name] != exact[node.name]]
 
     def heals(count: int) -> bool:

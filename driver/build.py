@@ -36,6 +36,7 @@ def compile(
     target_cpu: str = "native",
     threads: int | None = None,
     exact: bool = False,
+    batch: int = 1,
     schedule: str | Path | Mapping[str, str] | None = None,
     disable: Iterable[str] = (),
     after: Callback = ignore,
@@ -46,14 +47,17 @@ def compile(
     `weights` is a file (.safetensors, .npz) or a mapping from parameter to array; by default the file beside the model
     with its stem. `capture` names tensors that become outputs too. `threads` is how many cores a call uses: by default
     all that the process may use, or one for images too small and few to gain; the answers are the same bits. `exact`
-    leaves out algorithms that trade accuracy for speed; `schedule` decides otherwise for some layers: a file in the
-    form that `cnnc compile --emit schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable`
-    leaves out passes by name, and `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what
+    leaves out algorithms that trade accuracy for speed; `batch` says how many images calls mostly have, and any other
+    number is as right. `schedule` decides otherwise for some layers: a file in the form that `cnnc compile --emit
+    schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable` leaves out passes by name, and
+    `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what
     was compiled before is taken from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
     count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
-    options = Options(target_cpu, frozenset(disable), exact, choices(schedule))
+    if not isinstance(batch, int) or batch < 1:
+        raise TargetError(f"batch is {batch!r}, wanted a positive number of images", code="E0505")
+    options = Options(target_cpu, frozenset(disable), exact, batch, choices(schedule))
     require_here(target_cpu)
     store = user_store() if cache else None
     artifact = _compiled(lambda: bind(network, weights), options, after, store)

@@ -79,7 +79,7 @@ def measured(graph: Graph, inputs: Mapping[str, Array], algorithms: Iterable[str
 def algorithms_of(graph: Graph, options: Options) -> set[str]:
     """Those that compiling a bound graph chooses."""
     optimised, cpu = optimise(graph, options.disabled), target(options.cpu)
-    chosen = choose(optimised, cpu, exact=options.exact, given=options.choices).choices
+    chosen = choose(optimised, cpu, exact=options.exact, batch=options.batch, given=options.choices).choices
     return {choice.algorithm for choice in chosen.values()}
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from cnnc.runtime.feeds import Array, Port
+
+
+def images_of(arrays: Mapping[str, npt.ArrayLike]) -> int:
+    """For how many images a call with these inputs is, at least one."""
+    return max([1, *(len(array) for array in arrays.values())])  # type: ignore[arg-type]
 
 
 def random_inputs(ports: Iterable[Port], batch: int, seed: int) -> dict[str, Array]:

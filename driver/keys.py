@@ -32,7 +32,7 @@ def key_of(graph: Graph, options: Options) -> str:
 
 def _told(options: Options) -> str:
     choices = sorted(f"{name} {choice}" for name, choice in options.choices.items())
-    return repr((sorted(options.disabled), options.exact, choices))
+    return repr((sorted(options.disabled), options.exact, options.batch, choices))
 
 
 @cache

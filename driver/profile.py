@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from cnnc.compiler.codegen.program import Constant, Program, Step
+from cnnc.inputs import images_of
 from cnnc.macs import macs, performed
 from cnnc.runtime.executable import Executable
 from cnnc.table import Column, table
@@ -20,9 +21,10 @@ INPUT = "input"  # steps that bring the caller's arrays into their layouts belon
 
 @dataclass(frozen=True)
 class LayerTime:
-    """All steps of one node, for one image. `bytes` is what they read and write, weights among it; `work` counts the
-    arithmetic of the definition, of which Winograd's algorithm needs a part. It takes `limit` seconds at least: its
-    algorithm's multiply-adds at the core's peak, or its weights at the rate at which all the network's can be read."""
+    """All steps of one node, for one of the images that go together. `bytes` is what they read and write, weights among
+    it; `work` counts the arithmetic of the definition, of which Winograd's algorithm needs a part. It takes `limit`
+    seconds at least: its algorithm's multiply-adds at the core's peak, or its weights at the rate at which all the
+    network's can be read."""
 
     name: str
     how: str
@@ -96,6 +98,7 @@ def profile(
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or not runs:
         runs.append(native.times(inputs))
+    images = native.together(images_of(inputs))
     medians = [statistics.median(step) for step in zip(*runs, strict=True)]
     taken: dict[str, list[tuple[Step, float]]] = {}
     for step, median in zip(program.steps, medians, strict=True):
@@ -105,7 +108,7 @@ def profile(
     layers = []
     for name, steps in taken.items():
         node, choice = nodes.get(name), program.schedule.choices.get(name)
-        weights = sum(_weights(program, step) for step, _ in steps)
+        weights = sum(_weights(program, step) // (images if step.once else 1) for step, _ in steps)
         arithmetic = 2 * performed(program.graph, node, choice) if node and choice else 0
         layers.append(
             LayerTime(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cnnc import cut, shrink
 from cnnc.build import compile
@@ -17,6 +17,7 @@ from cnnc.case import Case
 from cnnc.child import HANG, REFUSAL, Answer, answer_of
 from cnnc.comparison import Finding, compare_nodes, compare_outputs
 from cnnc.compiler.pipeline import Options, optimise
+from cnnc.inputs import images_of
 from cnnc.network import parse
 from cnnc.weights import bind
 
@@ -42,12 +43,15 @@ class Judge:
     def _judged(self, case: Case, wanted: str) -> Answer:
         network = parse(case.text, name=self.file)
         graph = bind(network, case.weights)
-        layers = compare_nodes(optimise(graph), case.inputs, self.options) if wanted != OUTPUT else ()
+        options = replace(self.options, batch=images_of(case.inputs))
+        layers = compare_nodes(optimise(graph), case.inputs, options) if wanted != OUTPUT else ()
         answer = _first(LAYER, layers)
         if answer.kind == RIGHT and wanted != LAYER:
-            cpu, exact = self.options.cpu, self.options.exact
-            net = compile(network, weights=case.weights, target_cpu=cpu, exact=exact, threads=self.threads, cache=False)
-            answer = _first(OUTPUT, compare_outputs(net, graph, case.inputs, self.options))
+            net = compile(
+                network, weights=case.weights, target_cpu=options.cpu, exact=options.exact, batch=options.batch,
+                threads=self.threads, cache=False,
+            )  # fmt: skip
+            answer = _first(OUTPUT, compare_outputs(net, graph, case.inputs, options))
         return answer
 
 

@@ -8,7 +8,6 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -133,20 +132,28 @@ class Executable:
         )
 
     def times(self, feeds: Mapping[str, npt.ArrayLike]) -> list[float]:
-        """Seconds that each step takes for the first image, what calling native code takes among it."""
+        """Seconds that each step takes for an image, the mean over a tile of them, what calling native code takes among
+        it."""
         fits = fitting(self.inputs, in_order(self.inputs, feeds))
-        results, ends = [make() for make in self._makers_for(1)], [0.0]
+        images = self.together(len(fits[0]))
+        results, seconds = [make() for make in self._makers_for(images)], [0.0] * len(self.manifest.steps)
         with self._lock:
             lane = self._lanes[0]
             lane.bind((*fits, *results))
-            ends[0] = time.perf_counter()
-            for position in lane.starts:
-                if self.threads_for(1) == 1:
-                    lane.step(self._lead, position)
-                else:
-                    self._share(lane, position, position + 1, 1)
-                ends.append(time.perf_counter())
-        return [after - before for before, after in pairwise(ends)]
+            before = time.perf_counter()
+            for position, (image, step) in enumerate(lane.order):
+                if image < images:
+                    if self.threads_for(1) == 1:
+                        lane.step(self._lead, position, images)
+                    else:
+                        self._share(lane, position, position + 1, images)
+                    before, start = time.perf_counter(), before
+                    seconds[step] += (before - start) / images
+        return seconds
+
+    def together(self, images: int) -> int:
+        """How many of so many images a tile has."""
+        return min(images, self.manifest.batch_tile)
 
     def _makers_for(self, images: int) -> list[Callable[[], Array]]:
         """What makes room for the outputs, now and at the next call with so many images. What depends on no input is

@@ -70,9 +70,9 @@ class Lane:
         while lead(at):  # as `run_slices` does, but for a call less
             pass
 
-    def step(self, lead: Callable[[int], int], position: int) -> None:
-        """One step for the first image, in this thread."""
-        self._job[1:4], self._job[7], self._images = (position, position + 1, 1), 0, None
+    def step(self, lead: Callable[[int], int], position: int, images: int) -> None:
+        """What is at one position where there are so many images, in this thread."""
+        self._job[1:4], self._job[7], self._images = (position, position + 1, images), 0, None
         run_slices(lead, self._job_at)
 
     def _steps(self, code: Code) -> tuple[Array, Array]:
@@ -103,13 +103,14 @@ class Lane:
         return rows, np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
 
     def _segments(self) -> Array:
-        """The segments; also the positions of the first image's steps, and how many positions a tile has."""
-        rows, self.starts, self._tile_length, first = [], list[int](), 0, 0
+        """The segments; also the image and the step of each position of a tile, and how many positions it has."""
+        rows, self.order, first = [], list[tuple[int, int]](), 0
         for segment in self._manifest.segments:
-            self.starts += range(self._tile_length, self._tile_length + segment.steps)
-            self._tile_length += segment.steps * (self._manifest.batch_tile if segment.each else 1)
+            images, steps = range(self._tile if segment.each else 1), range(first, first + segment.steps)
+            self.order += [(image, step) for image in images for step in steps]
             rows.append((first, segment.steps, segment.each))
             first += segment.steps
+        self._tile_length = len(self.order)
         return np.array(rows, np.int64).reshape(-1, SEGMENT_WORDS)
 
     def _base(self, word: Word) -> int:

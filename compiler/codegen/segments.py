@@ -1,9 +1,9 @@
 """Batches: steps that run for each image by itself, and steps that run once for all images of a tile.
 
-A dense layer reads all its weights for a single image; for several at a time it reads them once. So its step is taken
-out of the loop over images, which splits the program into segments. What such a step reads and writes, and whatever
-lives longer than a segment, has a place for each image of the tile; where that takes more memory than the weights do,
-images go one by one.
+A dense layer reads all its weights for a single image; for several at a time it reads them once, and so does Winograd's
+algorithm where it is batched. Such a step is taken out of the loop over images, which splits the program into segments.
+What it reads and writes, and whatever lives longer than a segment, has a place for each image of the tile; where that
+takes more memory than the weights do, images go one by one.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+from ..schedule.schedule import BATCH_TILE
 from .program import Buffer, Constant, Program, Step
-
-TILE = 16  # images
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def batching(program: Program) -> Batching:
                     kept.add(buffer.storage)
     if sum(buffer.image_bytes for buffer in kept) >= sum(_weights(program, step) for step in steps if step.once):
         return Batching(1, (Segment(0, len(steps), True),), frozenset())
-    return Batching(TILE, tuple(segments), frozenset(kept))
+    return Batching(BATCH_TILE, tuple(segments), frozenset(kept))
 
 
 def _weights(program: Program, step: Step) -> int:

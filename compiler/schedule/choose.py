@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 from ...runtime.errors import TargetError
 from ..ir.graph import Graph, Node, Value
@@ -17,6 +18,7 @@ from .cost import (
     depthwise_pixels,
     direct_cycles,
     halves_last,
+    images_at_once,
     pool_cycles,
     pooled_room,
     rim_cycles,
@@ -46,16 +48,19 @@ ALGORITHMS = (
 )  # fmt: skip
 
 
-def choose(graph: Graph, target: Target, *, exact: bool = False, given: Mapping[str, Choice] = {}) -> Schedule:
+def choose(
+    graph: Graph, target: Target, *, exact: bool = False, batch: int = 1, given: Mapping[str, Choice] = {}
+) -> Schedule:
     """Decide everything that is decided before addresses. Raises `TargetError` for what has no native code.
 
-    `exact` leaves out what trades accuracy for speed; `given` decides for the nodes that it names.
+    `exact` leaves out what trades accuracy for speed; `batch` is for how many images the choices should be good;
+    `given` decides for the nodes that it names.
     """
     regions = [Region.of(graph, n) for n in graph.nodes() if not isinstance(n.op, Input | Parameter)]
     _require_supported(graph, regions)
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     require_known(given, [region.node.name for region in regions])
-    windowed = {region.node.name: _windowed(graph, region, target, exact) for region in regions}
+    windowed = {region.node.name: _windowed(graph, region, target, exact, batch) for region in regions}
     rims = _rims(
         regions, schedule.places, {name: choice and given.get(name, choice) for name, choice in windowed.items()}
     )
@@ -148,7 +153,7 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     return Choice("direct", *tile, solid)
 
 
-def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choice | None:
+def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: int) -> Choice | None:
     """The choice for a convolution whose windows have several taps, leave pixels out or reach past the image; whether
     its tensors have rims makes no difference to it."""
     if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
@@ -178,10 +183,12 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool) -> Choi
             continue
         count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
-        needed, tile, block = best_winograd(count, points, inside, vectors, op.groups, target)
-        needed += rim + (apart if pooling == "avgpool" else 0.0)
-        if needed < cycles * 0.999:
-            cycles, choice = needed, Choice(algorithm, *tile, block=block)
+        weights = 4 * points**2 * inside * vectors * target.lanes * op.groups
+        for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):
+            needed, tile, block = best_winograd(count, points, inside, vectors, op.groups, target, images)
+            needed += rim + (apart if pooling == "avgpool" else 0.0)
+            if needed < cycles * 0.999:
+                cycles, choice = needed, Choice(algorithm, *tile, block=block, batched=images > 1)
     return choice
 
 

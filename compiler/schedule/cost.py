@@ -6,7 +6,7 @@ from math import ceil, prod
 from operator import itemgetter
 
 from ..ops.conv import Window
-from .schedule import Sides
+from .schedule import BATCH_TILE, Sides
 from .target import Target
 
 _RIM = 8.0  # bytes a cycle
@@ -18,6 +18,8 @@ _OTHER = 20.0  # cycles more for each number that may lie in another core's cach
 _FAR = 200  # cycles until data comes from the L3 cache
 _HEAVY = 256 << 10  # bytes of a point's weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
+_SHARERS = 4  # threads of which each should have images enough
+_BESIDE = 4  # times as many bytes of weights, at least, as of images that share them
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
 _MANY = 500  # of Winograd's tiles
@@ -75,17 +77,25 @@ def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
 
 
 def best_winograd(
-    tiles: int, size: int, channels: int, vectors: int, groups: int, target: Target
+    tiles: int, size: int, channels: int, vectors: int, groups: int, target: Target, images: int = 1
 ) -> tuple[float, tuple[int, int], int]:
     """The best register tile for Winograd's algorithm on `tiles` of `size` x `size`, and how many chunks of them make a
-    block; before them the cycles that one thread takes. Unless tiles are few, what two take counts as much."""
-    found = []
+    block; before them the cycles that one thread takes. Unless tiles are few, what two take counts as much; but of
+    several `images` at once each thread has its own. A register tile is never larger than an image."""
+    found, many, most = [], tiles * images, tiles * (BATCH_TILE if images > 1 else 1)
     for tile in winograd_tiles(tiles, vectors, target):
-        block = winograd_block(tiles, size, channels * groups, vectors * groups, target, tile[0])
-        one, two = (winograd_cycles(tiles, size, channels, vectors, target, tile, block, two) for two in (False, True))
-        found.append((one + two if tiles > _TILES else one, one, tile, block))
+        block = winograd_block(most, size, channels * groups, vectors * groups, target, tile[0])
+        one, two = (winograd_cycles(many, size, channels, vectors, target, tile, block, two) for two in (False, True))
+        found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, block))
     _, cycles, tile, block = min(found, key=itemgetter(0))
     return cycles, tile, block
+
+
+def images_at_once(batch: int, image: int, weights: int) -> tuple[int, ...]:
+    """How many images Winograd's algorithm may take at once: one, or what some threads leave each other of a batch,
+    where a place for all images, `image` bytes each, is little beside the weights that they share."""
+    many = min(batch, BATCH_TILE) // _SHARERS
+    return (1, many) if many > 1 and _BESIDE * BATCH_TILE * image < weights else (1,)
 
 
 def winograd_cycles(

@@ -10,7 +10,7 @@ from ...runtime.errors import TargetError
 from ..ir.region import Region
 from ..ops.conv import Conv, ConvTranspose
 from .phases import phases
-from .schedule import WINOGRAD, Choice
+from .schedule import BATCH_TILE, WINOGRAD, Choice
 from .target import Target
 from .tiles import takes_tiles, tiles
 
@@ -64,14 +64,14 @@ def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> s
         return "there is nothing to choose"
     if given.merged != default.merged:
         return f"rows are {'' if default.merged else 'not '}merged here"
-    if given.block > 1 and given.algorithm not in WINOGRAD:
-        return "only Winograd's algorithm has blocks"
+    if (given.block > 1 or given.batched) and given.algorithm not in WINOGRAD:
+        return "only Winograd's algorithm has blocks, and takes images together"
     columns, vectors = _room(region, given, default, target)
     if columns == 0:
         return "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"
     if not 1 <= given.pixels <= columns:
         return f"a tile can have 1 to {columns} pixels"
-    chunks = -(-columns // given.pixels)
+    chunks = -(-columns * (BATCH_TILE if given.batched else 1) // given.pixels)
     if given.algorithm in WINOGRAD and not 1 <= given.block <= chunks:
         return f"a block can have 1 to {chunks} tiles"
     if given.vectors < 1 or vectors % given.vectors:

@@ -11,6 +11,7 @@ from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
 WINOGRAD = {"winograd2": 2, "winograd3": 3, "winograd4": 4, "winograd6": 6}  # so many outputs at a time, squared
+BATCH_TILE = 16  # images that a batched step takes at once
 POOLED = "pooled"  # maxima or means that the convolution before them takes as it stores
 
 
@@ -38,27 +39,30 @@ class Place:
 @dataclass(frozen=True)
 class Choice:
     """How a node is computed: the algorithm, the register tile in pixels x vectors of channels, whether rows are
-    `merged` into one long one, so that tiles run across them, and how many register tiles of pixels make a `block`
-    that is transformed at a time."""
+    `merged` into one long one, so that tiles run across them, how many register tiles of pixels make a `block` that is
+    transformed at a time, and whether it is `batched`: once for many images, so that weights are read once for them."""
 
     algorithm: str
     pixels: int = 1
     vectors: int = 1
     merged: bool = False
     block: int = 1
+    batched: bool = False
 
     def __str__(self) -> str:
         block = f" block {self.block}" if self.block > 1 else ""
-        return f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' if self.merged else ''}{block}"
+        return (
+            f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' * self.merged}{block}{' batched' * self.batched}"
+        )
 
     @staticmethod
     def read(text: str) -> Choice:
         """The choice that prints like this. Raises `ValueError` where none does."""
-        words = re.fullmatch(r"([a-z0-9 ]+?) (\d+)x(\d+)( merged)?(?: block (\d+))?", text)
+        words = re.fullmatch(r"([a-z0-9 ]+?) (\d+)x(\d+)( merged)?(?: block (\d+))?( batched)?", text)
         if words is None:
             raise ValueError(text)
-        algorithm, pixels, vectors, merged, block = words.groups()
-        return Choice(algorithm, int(pixels), int(vectors), merged is not None, int(block or 1))
+        algorithm, pixels, vectors, merged, block, batched = words.groups()
+        return Choice(algorithm, int(pixels), int(vectors), bool(merged), int(block or 1), bool(batched))
 
 
 @dataclass(frozen=True)

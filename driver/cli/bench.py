@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnc.cli.failure import Trace
-from cnnc.cli.options import Subject, as_json, subject
+from cnnc.cli.options import Subject, as_json, batch, subject
 
 if TYPE_CHECKING:
     from cnnc.compiler.codegen.program import Program
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command("bench", short_help="Time a network.")
 @subject(weights=True, native=True)
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="Images a call.")
+@batch
 @click.option("--seconds", type=click.FloatRange(0.01), default=2.0, show_default=True, help="How long to measure.")
 @click.option("--repeats", type=click.IntRange(1), help="How many calls to measure, in place of --seconds.")
 @click.option("--compare", metavar="NAMES", help="Also time interpreter, onnxruntime or both, in turns.")
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 def command(
     trace: Trace,
     subject: Subject,
-    batch: int,
     seconds: float,
     repeats: int | None,
     compare: str | None,
@@ -51,7 +50,7 @@ def command(
     from cnnc.inputs import random_inputs
     from cnnc.timing import times
 
-    rivals = _rivals(compare)
+    rivals, batch = _rivals(compare), subject.images
     network = subject.network()
     programs: list[Program] = []
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnc.cli.failure import Trace, note
-from cnnc.cli.options import Subject, subject
+from cnnc.cli.options import Subject, batch, subject
 
 if TYPE_CHECKING:
     from cnnc.compiler.pipeline import Stage
@@ -18,6 +18,7 @@ FORMS = ("graph", "schedule", "program", "llvm", "asm")
 
 @click.command("compile", short_help="Show how a network becomes machine code.")
 @subject(weights=True, native=True)
+@batch
 @click.option("--emit", type=click.Choice(FORMS), help="Print this form of the network.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to print it; by default standard output.")
 @click.option("--dump-to", "folder", type=click.Path(path_type=Path), help="A folder for one numbered file a phase.")

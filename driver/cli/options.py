@@ -56,6 +56,7 @@ class Subject:
     target_cpu: str = "native"
     threads: int | None = None
     exact: bool = False
+    images: int = 1
     schedule: Path | None = None
 
     def network(self, more_sizes: Mapping[str, int] = {}) -> Network:
@@ -76,8 +77,8 @@ class Subject:
     def compile(self, network: Network, trace: Trace, **more: Any) -> Net:
         from cnnc.build import compile
 
-        given = {"target_cpu": self.target_cpu, "threads": self.threads, "exact": self.exact, "after": trace.after}
-        given |= {} if self.schedule is None else {"schedule": self.schedule}
+        given = {"target_cpu": self.target_cpu, "threads": self.threads, "exact": self.exact, "batch": self.images}
+        given |= {"after": trace.after} | ({} if self.schedule is None else {"schedule": self.schedule})
         return compile(network, weights=self.weights_for(network), **{**given, **more})
 
     def artifact(self, network: Network, after: Callback, disable: Iterable[str]) -> Artifact:
@@ -86,7 +87,7 @@ class Subject:
         from cnnc.compiler.pipeline import Options, compile_graph
         from cnnc.weights import bind
 
-        options = Options(self.target_cpu, frozenset(disable), self.exact, choices(self.schedule))
+        options = Options(self.target_cpu, frozenset(disable), self.exact, self.images, choices(self.schedule))
         return compile_graph(bind(network, self.weights_for(network)), options, after)
 
     def interpret(self, network: Network, **more: Any) -> Net:
@@ -119,6 +120,9 @@ _NATIVE = (
     click.option("--exact", is_flag=True, help="Leave out algorithms that trade accuracy for speed."),
 )
 
+batch = click.option(
+    "--batch", "images", type=click.IntRange(1), default=1, show_default=True, help="Images a call, mostly."
+)
 as_json = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 
@@ -130,7 +134,7 @@ def subject(*, weights: bool = False, native: bool = False) -> Callable[[Callabl
         def gathered(*args: Any, model: str, settings: tuple, sizes: tuple, **rest: Any) -> Any:
             own = {
                 name: rest.pop(name)
-                for name in ("weights", "seed", "target_cpu", "threads", "exact", "schedule")
+                for name in ("weights", "seed", "target_cpu", "threads", "exact", "images", "schedule")
                 if name in rest
             }
             if own.get("weights") and own.get("seed") is not None:

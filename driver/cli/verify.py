@@ -30,14 +30,16 @@ def command(trace: Trace, subject: Subject, feed: Feed, bisect: bool) -> None:
     from cnnc.build import choices
     from cnnc.comparison import compare_nodes, compare_outputs
     from cnnc.compiler.pipeline import Options
+    from cnnc.inputs import images_of
     from cnnc.weights import bind
 
     if bisect and subject.schedule is not None:
         raise click.UsageError("--bisect decides itself what --schedule would")
     network, inputs = feed.read(subject)
     graph = bind(network, subject.weights_for(network))
-    net = subject.compile(network, trace, cache=False)
-    options = Options(cpu=subject.target_cpu, exact=subject.exact)
+    images = images_of(inputs)
+    net = subject.compile(network, trace, cache=False, batch=images)
+    options = Options(cpu=subject.target_cpu, exact=subject.exact, batch=images)
     outputs = compare_outputs(net, graph, inputs, replace(options, choices=choices(subject.schedule)))
     for finding in outputs:
         click.echo(_line(finding))

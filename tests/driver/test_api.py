@@ -120,6 +120,12 @@ def test_sizes_and_settings_bind(edges: str):
         cnnc.compile(cnnc.parse(text), sizes={"H": 1})
 
 
+@pytest.mark.parametrize("batch", [0, -1, 2.5, "16"])
+def test_a_batch_is_a_number_of_images(digits: str, batch: object):
+    with pytest.raises(cnnc.CnncError, match=f"batch is {batch!r}, wanted a positive number of images"):
+        cnnc.compile(digits, batch=batch)  # type: ignore[arg-type]
+
+
 def test_an_error_in_a_model_is_a_cnnc_error_with_its_place():
     with pytest.raises(cnnc.CnncError) as refusal:
         cnnc.parse("model M { input x: f32[N, 2]  output y = x -> dence(3) }", name="mine.cnn")

@@ -112,6 +112,7 @@ def test_keys_differ_with_all_that_matters():
         key_of(graph, Options()),
         key_of(graph, Options(cpu="x86-64")),
         key_of(graph, Options(exact=True)),
+        key_of(graph, Options(batch=16)),
         key_of(graph, Options(disabled=frozenset({"fuse_epilogues"}))),
         key_of(graph, Options(choices={"y": Choice("direct", 2, 1)})),
         key_of(bind(NETWORK, other), Options()),

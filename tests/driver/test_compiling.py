@@ -110,6 +110,23 @@ def test_bench_layer_by_layer(cnnc: Command, digits: str):
     assert re.search(r"relu_2 +(winograd\d|direct) \d+x\d+ ", text)
 
 
+def test_bench_layer_by_layer_of_a_batch(cnnc: Command, digits: str):
+    """An image has its share of weights that are read once for several."""
+    words = ["bench", digits, "--per-layer", "--seconds", 0.2, "--format", "json", "--batch"]
+    (one, ten) = ({x["name"]: x for x in json.loads(cnnc(*words, n).stdout)["profile"]["layers"]} for n in (1, 10))
+    assert one.keys() == ten.keys()
+    assert one["relu_3"]["bytes"] - ten["relu_3"]["bytes"] == 4 * 128 * 1601 - 4 * 128 * 1601 // 10
+    assert one["relu_2"]["bytes"] == ten["relu_2"]["bytes"]
+
+
+def test_a_schedule_for_batches(cnnc: Command, tmp_path: Path):
+    path = tmp_path / "m.cnn"
+    path.write_text("model M { input x: f32[N, 512, 7, 7]  output y = x -> conv(512, 3, pad=1) }")
+    words = ["compile", path, "--random-weights", 1, "--target-cpu", "x86-64-v4", "--emit", "schedule"]
+    assert "winograd4 4x4 block 8 batched" in cnnc(*words, "--batch", 16).stdout
+    assert "batched" not in cnnc(*words).stdout
+
+
 def test_timing_layers_keeps_what_they_write(edges: str):
     """Memory that goes back to the system at once: to write there too late would be an accident."""
     words = ["bench", edges, "--size", "H=1200", "--size", "W=1200", "--per-layer", "--seconds", "0.2"]

@@ -1,4 +1,4 @@
-"""Batches: dense layers take several images at a time, and no image notices."""
+"""Batches: dense layers and Winograd's algorithm take several images at a time, and no image notices."""
 
 import os
 
@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from builder import Net, features, image, stage, with_random_weights
 from child import in_child
-from harness import assert_right, compile_native, every_cpu, every_way, images_for, run, truth
+from harness import Native, assert_right, compile_native, every_cpu, every_way, images_for, run, truth
 
-from cnnc.compiler.codegen.segments import TILE, batching
-from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.codegen.segments import batching
+from cnnc.compiler.ir.graph import Graph, Value
+from cnnc.compiler.pipeline import Options, program_of
+from cnnc.compiler.schedule.schedule import BATCH_TILE, WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
 from cnnc.runtime.executable import Executable
 from cnnc.runtime.threads import team
@@ -35,7 +37,7 @@ def heads(lanes: int) -> Graph:
 
 
 @every_cpu
-@pytest.mark.parametrize("batch", [1, 2, TILE - 1, TILE, TILE + 1, 2 * TILE + 5])
+@pytest.mark.parametrize("batch", [1, 2, BATCH_TILE - 1, BATCH_TILE, BATCH_TILE + 1, 2 * BATCH_TILE + 5])
 def test_a_batch_is_right(cpu: str, batch: int):
     native = compile_native(with_random_weights(heads(target(cpu).lanes)), cpu)
     inputs = images_for(native.graph, batch)
@@ -45,12 +47,78 @@ def test_a_batch_is_right(cpu: str, batch: int):
 @every_cpu
 def test_a_batch_gives_each_image_the_bits_that_it_has_alone(cpu: str):
     native = compile_native(with_random_weights(heads(target(cpu).lanes)), cpu)
-    inputs = images_for(native.graph, TILE + 6)
+    inputs = images_for(native.graph, BATCH_TILE + 6)
     results = run(native, inputs)
-    for k in range(TILE + 6):
+    for k in range(BATCH_TILE + 6):
         alone = run(native, {name: array[k : k + 1] for name, array in inputs.items()})
         for name, array in alone.items():
             np.testing.assert_array_equal(array[0], results[name][k], f"{name} of image {k}")
+
+
+def windows(lanes: int) -> Graph:
+    """Convolutions whose epilogues read tensors and channels of other layers, and parameters; one is pooled, one inside
+    a concatenation, others are dilated and grouped."""
+    net = Net()
+    x = net.input("x", image(4 * lanes, 5, 7))
+
+    def conv(value: Value, channels: int = 4 * lanes, **attributes: object) -> Value:
+        return net.chain(value, stage("conv", **{"channels": channels, "kernel": 3, "pad": 1, **attributes}))
+
+    def joined(name: str, *values: Value) -> Value:
+        return net.apply(stage(name), *values).output
+
+    body = net.chain(conv(x), stage("relu"))
+    channel = net.chain(body, stage("global_avgpool"), stage("sigmoid"))
+    body = joined("mul", joined("add", conv(body, groups=2), body), channel)
+    body = joined("mul", conv(body, dilation=2, pad=2), net.param(4 * lanes, 1, 1))
+    body = joined("concat", net.chain(conv(body), stage("leaky_relu", a=0.5)), body)
+    body = net.chain(conv(body, channels=3 * lanes + 1), stage("tanh"))
+    net.output(net.chain(conv(body), stage("maxpool", kernel=2)))
+    return net.output(net.chain(conv(body), stage("scale", k=0.5)), net.chain(body, stage("global_maxpool")))
+
+
+def tiled(graph: Graph, cpu: str, most: int, batched: bool) -> Native:
+    """Winograd's algorithm of several kinds for every layer that it fits, in blocks of up to so many chunks."""
+    choices = compile_native(graph, cpu).program.schedule.choices
+    windowed = [
+        name for name, choice in choices.items() if choice.algorithm in ("direct", *WINOGRAD) and choice.pixels > 1
+    ]
+    assert len(windowed) == 7
+    made = {
+        name: Choice(f"winograd{(2, 4, 6)[i % 3]}", 2, 1 + i % 2, block=1 + i % most, batched=batched)
+        for i, name in enumerate(windowed)
+    }
+    return compile_native(graph, cpu, choices=made)
+
+
+@every_cpu
+@pytest.mark.parametrize("batch", [1, 3, BATCH_TILE, BATCH_TILE + 2])
+def test_tiles_of_many_images_are_right(cpu: str, batch: int):
+    """To the bit what they are image by image."""
+    graph = with_random_weights(windows(target(cpu).lanes))
+    alone, together = tiled(graph, cpu, 1, False), tiled(graph, cpu, 7, True)
+    assert (batching(alone.program).tile, batching(together.program).tile) == (1, BATCH_TILE)
+    inputs = images_for(graph, batch)
+    results = every_way(together, inputs)
+    assert_right(results, truth(together, inputs))
+    for name, array in run(alone, inputs).items():
+        np.testing.assert_array_equal(results[name], array, name)
+
+
+def chosen(channels: int, size: int, batch: int) -> Choice:
+    net = Net()
+    x = net.input("x", image(channels, size, size))
+    net.output(net.chain(x, stage("conv", channels=channels, kernel=3, pad=1)))
+    program = program_of(with_random_weights(net.graph), Options("x86-64-v4", batch=batch))
+    return program.schedule.choices["conv_1"]
+
+
+def test_images_share_weights_that_are_many():
+    """F(4) has a quarter more of them than bytes can be read while it computes a single image of 7 x 7."""
+    assert chosen(512, 7, 16) == Choice("winograd4", 4, 4, block=8, batched=True)
+    assert chosen(512, 7, 1).algorithm == "winograd2"
+    assert not any(chosen(512, 7, batch).batched for batch in (1, 2, 4))  # threads would leave each other no two
+    assert not chosen(128, 28, 16).batched  # sixteen such images are more than the weights
 
 
 def classifier(units: int) -> Net:
@@ -67,7 +135,7 @@ def classifier(units: int) -> Net:
 def test_what_outlives_a_segment_has_a_place_for_each_image():
     native = compile_native(with_random_weights(classifier(2000).graph))
     batches = batching(native.program)
-    assert batches.tile == TILE
+    assert batches.tile == BATCH_TILE
     names = {buffer.name for buffer in batches.kept}
     assert "global_avgpool_1" in names and "conv_1_2" in names
     assert not names & {"x", "conv_1"}

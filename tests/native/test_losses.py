@@ -23,17 +23,18 @@ from harness import (
 from special import INF, NAN, assert_same
 
 from cnnc.compiler.codegen.memory import plan_arena
-from cnnc.compiler.codegen.segments import TILE, batching
+from cnnc.compiler.codegen.segments import batching
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.types import BATCH, Dim, Type
+from cnnc.compiler.schedule.schedule import BATCH_TILE
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.tolerance.rules import ELEMENTWISE
 from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 
-BATCHES = pytest.mark.parametrize("batch", [1, 3, TILE, TILE + 1, 40])
+BATCHES = pytest.mark.parametrize("batch", [1, 3, BATCH_TILE, BATCH_TILE + 1, 40])
 passes = pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 
 
@@ -119,7 +120,7 @@ def head(lanes: int) -> Graph:
 @BATCHES
 def test_losses_around_dense_layers(cpu: str, disabled: frozenset[str], batch: int):
     native = compile_native(with_random_weights(head(target(cpu).lanes)), cpu, disabled)
-    assert batching(native.program).tile == TILE
+    assert batching(native.program).tile == BATCH_TILE
     inputs = feeds_for(native.graph, batch)
     assert_right(every_way(native, inputs), truth(native, inputs))
 

@@ -40,7 +40,7 @@ NAMES = sorted(compile_native(GRAPH).program.schedule.choices)
 choices = st.builds(
     Choice,
     st.sampled_from(["direct", *WINOGRAD, "depthwise", "dense", "transposed", "gather", "pool"]),
-    st.integers(0, 32), st.integers(0, 5), st.booleans(), st.integers(1, 3),
+    st.integers(0, 32), st.integers(0, 5), st.booleans(), st.integers(1, 3), st.booleans(),
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("relu_1  direct 40x1", "a tile can have 1 to 11 pixels"),
         ("relu_1  direct 3x1 merged", "rows are not merged here"),
         ("relu_1  direct 3x1 block 2", "only Winograd's algorithm has blocks"),
+        ("relu_1  direct 3x1 batched", "takes images together"),
+        ("relu_1  winograd4 1x1 block 145 batched", "a block can have 1 to 144 tiles"),
         ("relu_1  winograd4 4x1 block 9", "a block can have 1 to 3 tiles"),
         ("conv_1_3  winograd4 1x1", "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"),
         ("dense_1  dense 30x5", "needs 156 registers of 32"),

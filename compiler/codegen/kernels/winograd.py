@@ -26,7 +26,8 @@ from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers, zeros
 from .pool import larger
 
-TILE_WORDS = 5  # of the table of tiles: bytes to its first input, its first output's row and column, rows, columns
+# Of the table of tiles: bytes to its first input, its first output's row and column, rows, columns, its image.
+TILE_WORDS = 6
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,14 @@ class Winograd:
     def arguments(self) -> tuple[str, ...]:
         return (
             "@input", "@weights", "@output", "@tiles",
-            "count", "chunks", "block",  # tiles, chunks in all, chunks of a block
+            "count", "images", "block",  # tiles of an image, images, chunks of a block
             "groups", "planes", "blocks", "tail",  # of output channels; of inputs: blocks, full ones, channels left
             "parts_groups", "parts_planes",  # of a grouped convolution: groups that share inputs, and blocks of those
             "input_plane", "tap_row", "tap_column",
             "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
             "weights_group", "weights_point",
-            "output_plane", "output_row",
-            *PORTION, *self.epilogue.arguments,
+            "output_plane", "output_row", "output_image",
+            *PORTION, *self.epilogue.arguments, *(f"extra{i}_image" for i in range(len(self.epilogue.extras))),
         )  # fmt: skip
 
     @property
@@ -66,6 +67,8 @@ class Winograd:
 
     def emit(self, e: Emitter, name: str) -> None:
         with e.kernel(name, self.arguments) as a:
+            a["count"] = e.mul_int(a["count"], a["images"])
+            a["chunks"] = e.div_int(e.add_int(a["count"], self.pixels - 1), self.pixels)
             each = e.div_int(e.add_int(a["chunks"], e.sub_int(a["block"], 1)), a["block"])
             lo, hi = e.share(e.mul_int(each, a["groups"]))
             block = Var("i64", e.div_int(lo, a["groups"]))
@@ -165,7 +168,11 @@ class Winograd:
         first = e.mul_int(group, self.vectors)
         down = e.mul_int(a["products_point"], n)
         with e.loop("chunk", a["many"]) as chunk, self._tiles(e, a, chunk) as (number, tile):
-            row, column, high, wide = (e.load_int(tile, word) for word in range(1, TILE_WORDS))
+            row, column, high, wide, image = (e.load_int(tile, word) for word in range(1, TILE_WORDS))
+            here = a | {
+                name: e.at(a[name], e.mul_int(image, a[f"{name}_image"]))
+                for name in ("output", *(f"extra{i}" for i in range(len(self.epilogue.extras))))
+            }
             source = e.at(a["sums"], e.mul_int(e.add_int(e.mul_int(chunk, self.pixels), number), size))
             with e.loop("vector", self.vectors) as vector:
                 place = e.at(source, e.mul_int(vector, plane))
@@ -183,7 +190,7 @@ class Winograd:
                         lines.append(self.transform.result(words, numbers))
                         start.value = e.at(start.value, down)
                     at = e.add_int(row, e.mul_int(y, self.spread))
-                    self._line(e, a, e.add_int(first, vector), at, column, wide, lines)
+                    self._line(e, here, e.add_int(first, vector), at, column, wide, lines)
 
     def _points(self, e: Emitter, pointer: str, distance: str) -> list[str]:
         """The addresses of a transformed vector's numbers."""

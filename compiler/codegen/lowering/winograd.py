@@ -8,12 +8,12 @@ from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Window
 from ...schedule.cost import next_bytes
-from ...schedule.schedule import WINOGRAD
+from ...schedule.schedule import BATCH_TILE, WINOGRAD
 from ...schedule.tiles import tiles
 from ..kernels.ahead import Ahead, portion_words
-from ..kernels.winograd import Winograd
+from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
-from ..program import Address, Buffer, Planner, Word
+from ..program import Address, Buffer, Images, Planner, Word
 from ..winograd import TRANSFORMS, Transform
 from .conv import exceeds_caches
 from .epilogue import epilogue, param
@@ -37,6 +37,8 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     if pooling:
         table[:, 1:] //= 2
     count, together = len(table), choice.block * choice.pixels
+    images = np.arange(BATCH_TILE if choice.batched else 1)[:, None, None] * np.array([x.image_bytes, 0, 0, 0, 0, 1])
+    table = (images + table).reshape(-1, TILE_WORDS)
     table = np.concatenate([table, np.repeat(table[-1:], together, 0)])  # there is always a next block to fetch
     packed = pack_winograd(weight, transform, lanes, choice.vectors)
     size, points = 4 * lanes, transform.size**2
@@ -47,7 +49,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output": Address(y),
         "tiles": planner.constant(f"{region.node.name} tiles", table),
         "count": count,
-        "chunks": -(-count // choice.pixels),
+        "images": Images() if choice.batched else 1,
         "block": choice.block,
         "groups": packed.shape[0],
         "planes": x.blocks,
@@ -65,13 +67,17 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "weights_point": packed.nbytes // (packed.shape[0] * points),
         "output_plane": y.plane_bytes,
         "output_row": y.row_bytes,
+        "output_image": y.image_bytes,
     }
     following = next_bytes(choice.block, choice.vectors, planner.schedule.target)
+    for i in range(len(tail.extras)):
+        where = words[f"extra{i}"]
+        step[f"extra{i}_image"] = where.buffer.image_bytes if isinstance(where, Address) else 0
     step |= portion_words(following, choice.vectors, planner.schedule.target)
     ahead = Ahead(pixels=exceeds_caches(x, planner))
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
-    planner.step(kernel, words | step, [x, *reads], [y], scratch=points * (data + products))
+    planner.step(kernel, words | step, [x, *reads], [y], points * (data + products), once=choice.batched)
 
 
 def _apart(size: int) -> int:
@@ -79,11 +85,11 @@ def _apart(size: int) -> int:
 
 
 def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -> Array:
-    """`[tile][word]` for outputs of that size, as the kernel reads it."""
+    """`[tile][word]` for outputs of that size of the first image, as the kernel reads it."""
     top, left, _, _ = window.sides
     return np.array(
         [
-            ((tile.row - top) * x.row_bytes + (tile.column - left) * x.pixel_bytes, *tile.extent)
+            ((tile.row - top) * x.row_bytes + (tile.column - left) * x.pixel_bytes, *tile.extent, 0)
             for tile in tiles(window, size[0], size[1], outputs)
         ],
         np.int64,
