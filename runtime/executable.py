@@ -140,15 +140,15 @@ class Executable:
         with self._lock:
             lane = self._lanes[0]
             lane.bind((*fits, *results))
-            before = time.perf_counter()
             for position, (image, step) in enumerate(lane.order):
-                if image < images:
-                    if self.threads_for(1) == 1:
-                        lane.step(self._lead, position, images)
-                    else:
-                        self._share(lane, position, position + 1, images)
-                    before, start = time.perf_counter(), before
-                    seconds[step] += (before - start) / images
+                if image >= images:
+                    continue
+                start = time.perf_counter()
+                if self.threads_for(1) == 1:
+                    lane.step(self._lead, position, images)
+                else:
+                    self._share(lane, position, position + 1, images)
+                seconds[step] += (time.perf_counter() - start) / images
         return seconds
 
     def together(self, images: int) -> int:

@@ -148,13 +148,10 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return ceil(chunks / blocks)  # none much larger than the others
 
 
-def next_bytes(tiles: int, vectors: int, target: Target) -> int:
-    """How many bytes of the next weights each channel fetches, so that all come during so many tiles, or as many as a
-    line for each channel brings. None for a single tile, which would wait for them as well, nor where tiles are so many
-    that the first counts little."""
-    if not 1 < tiles <= _TILES:
-        return 0
-    return min(ceil(vectors * target.vector_bytes / tiles), target.line_bytes)
+def next_bytes(tiles: int, target: Target) -> int:
+    """How many bytes of the next weights each register of weights fetches, so that all come during so many tiles. None
+    where these are so many that the first of them counts little."""
+    return ceil(target.vector_bytes / tiles) if 1 <= tiles <= _TILES else 0
 
 
 def bytes_ahead(weights: int, target: Target) -> int:

@@ -43,7 +43,7 @@ KERNELS = _of(
     "compiler/codegen/kernels",
     ("ahead.py", "next_bytes) - 1 if", "next_bytes) - 2 if", "the last weights are never fetched", AHEAD),
     ("ahead.py", "e.at(matrix, e.mul_int(", "e.at(e.at(matrix, 64), e.mul_int(", "a line is never fetched", AHEAD),
-    ("ahead.py", "e.mul_int(a[\"blocks\"], e.lanes)", "a[\"blocks\"]", "tiles fetch what others have fetched", AHEAD),
+    ("ahead.py", "e.lanes * vectors", "e.lanes", "tiles fetch what others have fetched", AHEAD),
     ("direct.py", "following = e.at(weights, a[\"weights_group\"])", "following = weights",
      "weights are fetched that are in use already", AHEAD),
     ("direct.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),

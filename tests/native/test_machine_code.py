@@ -75,7 +75,7 @@ def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str)
     Direct(7, 2, level.lanes, 1, True, False, False, ahead, Epilogue((), ("tensor",), True)).emit(e, "tile")
     assembly = assembly_of(e.text(), level)
     assert level.registers == 16 or not SPILL.search(innermost(assembly))
-    assert innermost(assembly).count("\tprefetch") == level.lanes
+    assert innermost(assembly).count("\tprefetch") == 2 * level.lanes
 
 
 @every_cpu

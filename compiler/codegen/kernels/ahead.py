@@ -25,14 +25,14 @@ class Ahead:
 
 
 PORTION = (
-    "next_bytes",  # of the next matrix, that each channel fetches: a cache line at most, so that none is passed over
+    "next_bytes",  # of the next matrix, which each register of weights fetches that is loaded
     "last_portion",  # the tile that fetches the last of them
 )
 
 
-def portion_words(next_bytes: int, vectors: int, target: Target) -> dict[str, int]:
-    """Of kernels that have a `Portion`: so many bytes of the next weights for each channel, or none."""
-    last = ceil(vectors * target.vector_bytes / next_bytes) - 1 if next_bytes else 0
+def portion_words(next_bytes: int, target: Target) -> dict[str, int]:
+    """Of kernels that have a `Portion`: so many bytes of the next weights for each register of weights, or none."""
+    last = ceil(target.vector_bytes / next_bytes) - 1 if next_bytes else 0
     return {"next_bytes": next_bytes, "last_portion": last}
 
 
@@ -40,12 +40,13 @@ class Portion:
     """What one of a matrix's tiles fetches of the next matrix, that of another group or point, so that it comes tile by
     tile. Once all is fetched it is the last portion again, which costs little."""
 
-    def __init__(self, e: Emitter, a: Mapping[str, str], matrix: str, tile: str):
-        self._e, self._bytes = e, a["next_bytes"]
-        each = e.mul_int(e.mul_int(a["blocks"], e.lanes), self._bytes)
+    def __init__(self, e: Emitter, a: Mapping[str, str], vectors: int, matrix: str, tile: str):
+        self._e, self._bytes, self._vectors = e, a["next_bytes"], vectors
+        each = e.mul_int(e.mul_int(a["blocks"], e.lanes * vectors), self._bytes)
         self.place = Var("ptr", e.at(matrix, e.mul_int(e.min_int(tile, a["last_portion"]), each)))
 
     def fetch(self) -> None:
-        """One channel's share."""
-        self._e.prefetch(self.place.value)
-        self.place.value = self._e.at(self.place.value, self._bytes)
+        """One channel's share. No line is passed over, since no register is longer than one."""
+        for _ in range(self._vectors):
+            self._e.prefetch(self.place.value)
+            self.place.value = self._e.at(self.place.value, self._bytes)

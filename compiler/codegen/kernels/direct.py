@@ -96,7 +96,7 @@ class Direct:
                             block.fetch(pixels)
                     number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
                     following = e.at(weights, a["weights_group"])
-                    portion = Portion(e, a, following, number) if self.pointwise else None
+                    portion = Portion(e, a, vectors, following, number) if self.pointwise else None
                     results: list[list[str]] = [[] for _ in columns]
                     for k, rows in enumerate(high):
                         sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]

@@ -142,7 +142,7 @@ class Winograd:
                 source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
                 w, sums = Var("ptr", weights.value), zeros(columns, pixels)
                 following = e.at(weights.value, a["weights_point"])
-                portion = Portion(e, a, following, chunk)
+                portion = Portion(e, a, vectors, following, chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, portion.place, *carried]):
                     for channel in range(e.lanes):

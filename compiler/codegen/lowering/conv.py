@@ -42,8 +42,8 @@ def lower_direct(planner: Planner, region: Region) -> None:
     )
     if pointwise:
         fits = 2 * group + x.bytes <= target.l2_bytes
-        following = next_bytes(tiles // 2, choice.vectors, target) if fits else 0
-        words |= portion_words(following, choice.vectors, target)
+        following = next_bytes(tiles // 2, target) if fits else 0
+        words |= portion_words(following, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled

@@ -69,11 +69,11 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_row": y.row_bytes,
         "output_image": y.image_bytes,
     }
-    following = next_bytes(choice.block, choice.vectors, planner.schedule.target)
+    following = next_bytes(choice.block, planner.schedule.target)
     for i in range(len(tail.extras)):
         where = words[f"extra{i}"]
         step[f"extra{i}_image"] = where.buffer.image_bytes if isinstance(where, Address) else 0
-    step |= portion_words(following, choice.vectors, planner.schedule.target)
+    step |= portion_words(following, planner.schedule.target)
     ahead = Ahead(pixels=exceeds_caches(x, planner))
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
