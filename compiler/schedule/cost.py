@@ -148,10 +148,10 @@ def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: T
     return ceil(chunks / blocks)  # none much larger than the others
 
 
-def next_bytes(tiles: int, target: Target) -> int:
-    """How many bytes of the next weights each register of weights fetches, so that all come during so many tiles. None
-    where these are so many that the first of them counts little."""
-    return ceil(target.vector_bytes / tiles) if 1 <= tiles <= _TILES else 0
+def fetches_following(tiles: int) -> bool:
+    """Whether so many tiles, which use the same weights, fetch those that follow. More make the first of them, which
+    would wait for its weights, count little."""
+    return 1 <= tiles <= _TILES
 
 
 def bytes_ahead(weights: int, target: Target) -> int:

@@ -41,10 +41,10 @@ def _of(folder: str, *rows: tuple[str, str, str, str, str]) -> list[Mutant]:
 
 KERNELS = _of(
     "compiler/codegen/kernels",
-    ("ahead.py", "next_bytes) - 1 if", "next_bytes) - 2 if", "the last weights are never fetched", AHEAD),
-    ("ahead.py", "e.at(matrix, e.mul_int(", "e.at(e.at(matrix, 64), e.mul_int(", "a line is never fetched", AHEAD),
-    ("ahead.py", "e.lanes * vectors", "e.lanes", "tiles fetch what others have fetched", AHEAD),
-    ("direct.py", "following = e.at(weights, a[\"weights_group\"])", "following = weights",
+    ("ahead.py", "ceil(each / share) - 1", "ceil(each / share) - 2", "the last weights are never fetched", AHEAD),
+    ("ahead.py", "e.at(weights, e.mul_int(", "e.at(e.at(weights, 64), e.mul_int(", "a line is never fetched", AHEAD),
+    ("ahead.py", "e.lanes * self._times", "e.lanes", "tiles fetch what others have fetched", AHEAD),
+    ("direct.py", "e.at(weights, a[\"weights_group\"]), number", "weights, number",
      "weights are fetched that are in use already", AHEAD),
     ("direct.py", "x = e.min_int(column, last_tile)", "x = column", "the last tile runs past its row", CONVOLUTIONS),
     ("direct.py", "line_at = e.at(here, e.mul_int(a[\"input_row\"], k))", "line_at = here",

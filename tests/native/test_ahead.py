@@ -46,12 +46,12 @@ def value(native: Native, argument: str) -> int:
     ],
 )
 def test_few_tiles_fetch_the_next_weights(x: Type, channels: int, fetched: bool):
-    assert bool(value(hold(convolution(x, channels=channels).graph), "next_bytes")) == fetched
+    assert ahead(hold(convolution(x, channels=channels).graph)).following == fetched
 
 
 def test_winograds_blocks_of_few_chunks_fetch_the_next_points_weights():
     small = convolution(image(256, 14, 14), channels=256, kernel=3, pad=1)
-    assert value(hold(small.graph), "next_bytes")
+    assert ahead(hold(small.graph)).following
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_each_line_of_the_next_weights_is_fetched(
     """The next are those of a group of output channels, or of one of Winograd's points: of all but the first, which
     nothing comes before."""
     native = compile_native(with_random_weights(convolution(x, **attributes).graph), cpu)
-    assert value(native, "next_bytes")
+    assert ahead(native).following
     run(native, images_for(native.graph))
     (constant,) = (packed for name, packed in native.constants.items() if name.endswith(" weights"))
     weights = native.artifact.constants.ctypes.data + value(native, "@weights")

@@ -71,11 +71,11 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
 @every_cpu
 def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str):
     level = target(cpu)
-    e, ahead = Emitter(level), Ahead(tensors=True)
+    e, ahead = Emitter(level), Ahead(tensors=True, following=True)
     Direct(7, 2, level.lanes, 1, True, False, False, ahead, Epilogue((), ("tensor",), True)).emit(e, "tile")
     assembly = assembly_of(e.text(), level)
     assert level.registers == 16 or not SPILL.search(innermost(assembly))
-    assert innermost(assembly).count("\tprefetch") == 2 * level.lanes
+    assert innermost(assembly).count("\tprefetch") == level.lanes * max(1, 2 * level.vector_bytes // level.line_bytes)
 
 
 @every_cpu
@@ -98,13 +98,14 @@ def test_a_depthwise_window_stays_in_registers_where_it_fits(cpu: str):
 
 @every_cpu
 @pytest.mark.parametrize("outputs", WINOGRAD.values())
-def test_winograds_products_stay_in_registers(cpu: str, outputs: int):
+@pytest.mark.parametrize("following", [True, False])
+def test_winograds_products_stay_in_registers(cpu: str, outputs: int, following: bool):
     """With 32 registers its transforms do too, but for two numbers of a large tile at most."""
     level = target(cpu)
     counts = (1, 4, 9, 16, 25, 49, 100, 196, 361, 784, 3136)
     for pixels, vectors in sorted({best_tile(c, v, level) for c in counts for v in (1, 2, 4, 8, 16, 32)}):
         e = Emitter(level)
-        Winograd(outputs, pixels, vectors, Ahead(), Epilogue(bias=True)).emit(e, "tile")
+        Winograd(outputs, pixels, vectors, Ahead(following=following), Epilogue(bias=True)).emit(e, "tile")
         parts = stretches(assembly_of(e.text(), level))
         products = [part for part in parts if len(SUM.findall(part)) == pixels * vectors * level.lanes]
         if level.registers == 32 or (level.fma and (vectors > 1 or pixels < 10)):

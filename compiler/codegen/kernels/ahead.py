@@ -16,37 +16,44 @@ from ..emit import Emitter, Var
 @dataclass(frozen=True)
 class Ahead:
     """Of images larger than caches, a convolution fetches the `pixels` of each block while the block before is
-    computed, and the `tensors` of its epilogue while sums are. Where the weights are so many that each row of tiles
-    streams them from beyond this cache, they are fetched `stream` bytes ahead."""
+    computed, and the `tensors` of its epilogue while sums are. Each of a few tiles fetches a share of the `following`
+    weights, those of another group or point. Where the weights are so many that each row of tiles streams them from
+    beyond this cache, they are fetched `stream` bytes ahead."""
 
     pixels: bool = False
     tensors: bool = False
+    following: bool = False
     stream: int = 0
 
-
-PORTION = (
-    "next_bytes",  # of the next matrix, which each register of weights fetches that is loaded
-    "last_portion",  # the tile that fetches the last of them
-)
-
-
-def portion_words(next_bytes: int, target: Target) -> dict[str, int]:
-    """Of kernels that have a `Portion`: so many bytes of the next weights for each register of weights, or none."""
-    last = ceil(target.vector_bytes / next_bytes) - 1 if next_bytes else 0
-    return {"next_bytes": next_bytes, "last_portion": last}
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        # bytes of the following weights for each fetch; the tile that fetches the last
+        return ("share", "last_share") if self.following else ()
 
 
-class Portion:
-    """What one of a matrix's tiles fetches of the next matrix, that of another group or point, so that it comes tile by
-    tile. Once all is fetched it is the last portion again, which costs little."""
+def fetches(vectors: int, target: Target) -> int:
+    """How many a channel: one for each cache line of its weights."""
+    return ceil(vectors * target.vector_bytes / target.line_bytes)
 
-    def __init__(self, e: Emitter, a: Mapping[str, str], vectors: int, matrix: str, tile: str):
-        self._e, self._bytes, self._vectors = e, a["next_bytes"], vectors
-        each = e.mul_int(e.mul_int(a["blocks"], e.lanes * vectors), self._bytes)
-        self.place = Var("ptr", e.at(matrix, e.mul_int(e.min_int(tile, a["last_portion"]), each)))
+
+def share_words(tiles: int, vectors: int, target: Target) -> dict[str, int]:
+    """What each of so many tiles fetches of the following weights, so that all of these come in time."""
+    each = vectors * target.vector_bytes / fetches(vectors, target)
+    share = ceil(each / tiles)
+    return {"share": share, "last_share": ceil(each / share) - 1}
+
+
+class Following:
+    """What one tile fetches of the following weights. When all are fetched, it is the last share again, which costs
+    little."""
+
+    def __init__(self, e: Emitter, a: Mapping[str, str], vectors: int, weights: str, tile: str):
+        self._e, self._share, self._times = e, a["share"], fetches(vectors, e.target)
+        each = e.mul_int(e.mul_int(a["blocks"], e.lanes * self._times), self._share)
+        self.place = Var("ptr", e.at(weights, e.mul_int(e.min_int(tile, a["last_share"]), each)))
 
     def fetch(self) -> None:
-        """One channel's share. No line is passed over, since no register is longer than one."""
-        for _ in range(self._vectors):
+        """A channel's shares, none of which is longer than a line: so no line is passed over."""
+        for _ in range(self._times):
             self._e.prefetch(self.place.value)
-            self.place.value = self._e.at(self.place.value, self._bytes)
+            self.place.value = self._e.at(self.place.value, self._share)

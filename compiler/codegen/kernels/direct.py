@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..emit import Emitter, Int, Var
-from .ahead import PORTION, Ahead, Portion
+from .ahead import Ahead, Following
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers
 from .pool import larger
@@ -58,7 +58,7 @@ class Direct:
             "weights_group",  # bytes from group to group
             "output_plane", "output_row",
             *(_PLACES if self.skips else ()),
-            *(PORTION if self.pointwise else ()),
+            *self.ahead.arguments,
             *self.epilogue.arguments,
         )  # fmt: skip
 
@@ -94,14 +94,15 @@ class Direct:
                     if self.ahead.tensors:
                         for block in blocks:
                             block.fetch(pixels)
-                    number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
-                    following = e.at(weights, a["weights_group"])
-                    portion = Portion(e, a, vectors, following, number) if self.pointwise else None
+                    following = None
+                    if self.ahead.following:
+                        number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
+                        following = Following(e, a, vectors, e.at(weights, a["weights_group"]), number)
                     results: list[list[str]] = [[] for _ in columns]
                     for k, rows in enumerate(high):
                         sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
                         line_at = e.at(here, e.mul_int(a["input_row"], k))
-                        self._tile(e, columns, a, line_at, weights, portion, rows, self._columns(e, a, x), sums)
+                        self._tile(e, columns, a, line_at, weights, following, rows, self._columns(e, a, x), sums)
                         for v, block in enumerate(blocks):
                             values = block.finish_all([pixel[v].value for pixel in sums])
                             results[v] = self._pool(block.e, results[v], values) if self.pooled else values
@@ -148,7 +149,7 @@ class Direct:
         a: dict[str, str],
         source: str,
         weights: str,
-        portion: Portion | None,
+        following: Following | None,
         high: Taps,
         wide: Taps,
         sums: Sequence[Sequence[Var]],
@@ -160,7 +161,7 @@ class Direct:
         full = tap if self.planar else tap * e.lanes  # bytes of a tap's weights
         w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
         carried = [w, *(total for pixel in sums for total in pixel)]
-        with e.loop("block", a["blocks"], vary=[plane, *([portion.place] if portion else []), *carried]):
+        with e.loop("block", a["blocks"], vary=[plane, *([following.place] if following else []), *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 if self.ahead.pixels:
                     self._fetch(e, e.at(here, a["input_plane"]))
@@ -169,8 +170,8 @@ class Direct:
                         e.prefetch(e.at(w.value, self.ahead.stream + line))
                 for c in range(1 if self.planar else e.lanes):
                     outer_product(e, columns, here, self._pitch(e), c, w, sums)
-                    if portion:
-                        portion.fetch()
+                    if following:
+                        following.fetch()
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
             part = e.mul_int(a["tail"], tap)

@@ -21,7 +21,7 @@ from functools import partial, reduce
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
-from .ahead import PORTION, Ahead, Portion
+from .ahead import Ahead, Following
 from .epilogue import Epilogue, Tail
 from .outer import outer_product, registers, zeros
 from .pool import larger
@@ -58,7 +58,8 @@ class Winograd:
             "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
             "weights_group", "weights_point",
             "output_plane", "output_row", "output_image",
-            *PORTION, *self.epilogue.arguments, *(f"extra{i}_image" for i in range(len(self.epilogue.extras))),
+            *self.ahead.arguments, *self.epilogue.arguments,
+            *(f"extra{i}_image" for i in range(len(self.epilogue.extras))),
         )  # fmt: skip
 
     @property
@@ -141,13 +142,15 @@ class Winograd:
             with e.loop("chunk", a["many"]) as chunk:
                 source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
                 w, sums = Var("ptr", weights.value), zeros(columns, pixels)
-                following = e.at(weights.value, a["weights_point"])
-                portion = Portion(e, a, vectors, following, chunk)
+                following = None
+                if self.ahead.following:
+                    following = Following(e, a, vectors, e.at(weights.value, a["weights_point"]), chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
-                with e.loop("block", a["blocks"], vary=[source, portion.place, *carried]):
+                with e.loop("block", a["blocks"], vary=[source, *([following.place] if following else []), *carried]):
                     for channel in range(e.lanes):
                         outer_product(e, columns, source.value, size, channel, w, sums)
-                        portion.fetch()
+                        if following:
+                            following.fetch()
                     source.value = e.at(source.value, pixels * size)
                 with e.loop("lane", a["tail"], vary=[source, *carried]):
                     outer_product(e, columns, source.value, size, 0, w, sums)

@@ -9,10 +9,10 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import bytes_ahead, depthwise_room, halves_last, next_bytes
+from ...schedule.cost import bytes_ahead, depthwise_room, fetches_following, halves_last
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
-from ..kernels.ahead import Ahead, portion_words
+from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import epilogue, param
@@ -38,12 +38,11 @@ def lower_direct(planner: Planner, region: Region) -> None:
     ahead = Ahead(
         pixels=not planar and (skips or exceeds_caches(x, planner)),
         tensors=exceeds_caches(y, planner),
+        following=pointwise and fetches_following(tiles // 2) and 2 * group + x.bytes <= target.l2_bytes,
         stream=bytes_ahead(group, target),
     )
-    if pointwise:
-        fits = 2 * group + x.bytes <= target.l2_bytes
-        following = next_bytes(tiles // 2, target) if fits else 0
-        words |= portion_words(following, target)
+    if ahead.following:
+        words |= share_words(tiles // 2, choice.vectors, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled

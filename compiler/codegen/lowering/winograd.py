@@ -7,10 +7,10 @@ import numpy as np
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Window
-from ...schedule.cost import next_bytes
+from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
 from ...schedule.tiles import tiles
-from ..kernels.ahead import Ahead, portion_words
+from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
 from ..program import Address, Buffer, Images, Planner, Word
@@ -69,12 +69,12 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "output_row": y.row_bytes,
         "output_image": y.image_bytes,
     }
-    following = next_bytes(choice.block, planner.schedule.target)
     for i in range(len(tail.extras)):
         where = words[f"extra{i}"]
         step[f"extra{i}_image"] = where.buffer.image_bytes if isinstance(where, Address) else 0
-    step |= portion_words(following, planner.schedule.target)
-    ahead = Ahead(pixels=exceeds_caches(x, planner))
+    ahead = Ahead(pixels=exceeds_caches(x, planner), following=fetches_following(choice.block))
+    if ahead.following:
+        step |= share_words(choice.block, choice.vectors, planner.schedule.target)
     spread, pooled = window.dilation[0], pooling is not None
     kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
     planner.step(kernel, words | step, [x, *reads], [y], points * (data + products), once=choice.batched)
