@@ -50,8 +50,8 @@ def compile(
     leaves out algorithms that trade accuracy for speed; `batch` says how many images calls mostly have, and any other
     number is as right. `schedule` decides otherwise for some layers: a file in the form that `cnnc compile --emit
     schedule` prints, or choices by layer, as in {"relu_2": "direct 11x2"}. `disable` leaves out passes by name, and
-    `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what
-    was compiled before is taken from the user's cache, and nothing is made that could be seen.
+    `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what was compiled before is taken
+    from the user's cache, and nothing is made that could be seen.
     """
     network = _network(model, settings, sizes).capture(capture)
     count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)

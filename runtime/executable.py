@@ -140,9 +140,7 @@ class Executable:
         with self._lock:
             lane = self._lanes[0]
             lane.bind((*fits, *results))
-            for position, (image, step) in enumerate(lane.order):
-                if image >= images:
-                    continue
+            for position, step in lane.order(images):
                 start = time.perf_counter()
                 if self.threads_for(1) == 1:
                     lane.step(self._lead, position, images)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import numpy as np
 
@@ -49,6 +50,16 @@ class Lane:
     def end(self, images: int) -> int:
         """The position after the last step for so many images."""
         return -(-images // self._tile) * self._tile_length
+
+    def order(self, images: int) -> Iterator[tuple[int, int]]:
+        """The positions in a tile of so many images, each with its step."""
+        position = first = 0
+        for segment in self._manifest.segments:
+            for image in range(self._tile if segment.each else 1):
+                if image < images:
+                    yield from zip(count(position), range(first, first + segment.steps), strict=False)
+                position += segment.steps
+            first += segment.steps
 
     def bind(self, arrays: Sequence[Array], first: int = 0) -> None:
         """Say where inputs and outputs are, whose image `first` is this lane's first one."""
@@ -103,14 +114,12 @@ class Lane:
         return rows, np.array(changing, np.int64).reshape(-1, BINDING_WORDS)
 
     def _segments(self) -> Array:
-        """The segments; also the image and the step of each position of a tile, and how many positions it has."""
-        rows, self.order, first = [], list[tuple[int, int]](), 0
+        """The segments; also how many positions a tile has."""
+        rows, self._tile_length, first = [], 0, 0
         for segment in self._manifest.segments:
-            images, steps = range(self._tile if segment.each else 1), range(first, first + segment.steps)
-            self.order += [(image, step) for image in images for step in steps]
+            self._tile_length += segment.steps * (self._tile if segment.each else 1)
             rows.append((first, segment.steps, segment.each))
             first += segment.steps
-        self._tile_length = len(self.order)
         return np.array(rows, np.int64).reshape(-1, SEGMENT_WORDS)
 
     def _base(self, word: Word) -> int:

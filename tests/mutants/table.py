@@ -283,7 +283,7 @@ RUNTIME = _of(
     ("lane.py", "tile * port.pitch, port.pitch, 0", "port.pitch, port.pitch, 0",
      "tiles of the caller's images overlap", BATCHES),
     ("lane.py", "-(-images // self._tile)", "images // self._tile", "the last tile is left out", BATCHES),
-    ("lane.py", "range(self._tile if segment.each else 1)", "range(1)",
+    ("lane.py", "segment.steps * (self._tile if segment.each else 1)", "segment.steps",
      "a segment runs for the first image", BATCHES),
     ("lane.py", "len(inputs) + word.port", "len(inputs)", "every output is the first", ENDS),
     ("executable.py", "aligned(threads * artifact.manifest", "aligned(artifact.manifest",
