@@ -114,7 +114,7 @@ def chosen(channels: int, size: int, batch: int) -> Choice:
 
 
 def test_images_share_weights_that_are_many():
-    """F(4) has a quarter more of them than bytes can be read while it computes a single image of 7 x 7."""
+    """Reading those of F(4) takes longer than computing a single image of 7 x 7."""
     assert chosen(512, 7, 16) == Choice("winograd4", 4, 4, block=8, batched=True)
     assert chosen(512, 7, 1).algorithm == "winograd2"
     assert not any(chosen(512, 7, batch).batched for batch in (1, 2, 4))  # threads would leave each other no two
