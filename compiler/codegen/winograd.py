@@ -54,13 +54,13 @@ class Transform:
     def size(self) -> int:
         return 1 + 2 * len(self.points) + self.infinity
 
-    def filters(self, weight: Array) -> Array:
-        """`[…][3][3]` as `[n * n][…]`, in float64."""
+    def filters(self, taps: Array) -> Array:
+        """`[3 * 3][…]` as `[n * n][…]`, in float64."""
         finite = [0.0, *(sign * a for a in self.points for sign in (1, -1))]
         rows = [np.array([1.0, a, a * a]) / prod(a - b for b in finite if b != a) for a in finite]
         g = np.array([*rows, *[[0.0, 0.0, 1.0]] * self.infinity])
         both = np.kron(g, g)  # [n * n][3 * 3]
-        return both @ weight.astype(np.float64).reshape(-1, TAPS * TAPS).T
+        return both @ taps.astype(np.float64)
 
     @property
     def pairs(self) -> list[tuple[int, ...]]:

@@ -17,7 +17,7 @@ from typing import Literal
 from ..emit import Emitter, Int, Var
 from .ahead import Ahead, Following
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, registers
+from .outer import outer_products, registers
 from .pool import larger
 
 
@@ -168,20 +168,14 @@ class Direct:
                 if self.ahead.stream:
                     for line in range(0, full, e.target.line_bytes):
                         e.prefetch(e.at(w.value, self.ahead.stream + line))
-                for c in range(1 if self.planar else e.lanes):
-                    outer_product(e, columns, here, self._pitch(e), c, w, sums)
-                    if following:
-                        following.fetch()
+                outer_products(e, columns, here, self._pitch(e), 1 if self.planar else e.lanes, w, sums, following)
             plane.value = e.at(plane.value, a["input_plane"])
         if not self.planar:
             part = e.mul_int(a["tail"], tap)
             with e.when(e.compare("ne", a["tail"], 0), vary=carried):
                 w.value = e.at(w.value, e.mul_int(skipped, e.sub_int(part, full)))
                 with self._taps(e, a, plane.value, part, high, wide, w, carried) as here:
-                    lane = Var("ptr", here)
-                    with e.loop("lane", a["tail"], vary=[lane, *carried]):
-                        outer_product(e, columns, lane.value, self._pitch(e), 0, w, sums)
-                        lane.value = e.at(lane.value, 4)
+                    outer_products(e, columns, here, self._pitch(e), a["tail"], w, sums)
 
     def _fetch(self, e: Emitter, here: str) -> None:
         """Have a tap's pixels of the next block fetched: no CPU looks that far ahead."""

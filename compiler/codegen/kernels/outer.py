@@ -1,10 +1,13 @@
-"""The step that convolutions are made of: one input channel into every sum of a register tile."""
+"""The step that convolutions are made of: input channels into every sum of a register tile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..emit import Emitter, Var
+from ..emit import Emitter, Int, Var
+from .ahead import Following
+
+_ROUND = 4  # channels a round: what the loop itself costs hides behind their products, and LLVM has less to translate
 
 
 def registers(e: Emitter, vectors: int, last: int) -> list[Emitter]:
@@ -17,7 +20,29 @@ def zeros(columns: Sequence[Emitter], pixels: int) -> list[list[Var]]:
     return [[Var(column.vector, "zeroinitializer") for column in columns] for _ in range(pixels)]
 
 
-def outer_product(
+def outer_products(
+    e: Emitter,
+    columns: Sequence[Emitter],
+    pixels: str,
+    pitch: int,
+    channels: Int,
+    w: Var,
+    sums: Sequence[Sequence[Var]],
+    following: Following | None = None,
+) -> None:
+    """Add the products of so many channels, beside one another in memory; each fetches its share of what is
+    `following`. Unless their number is known, they are taken one by one."""
+    here, together = Var("ptr", pixels), min(_ROUND, channels) if isinstance(channels, int) else 1
+    carried = [here, w, *([following.place] if following else []), *(total for pixel in sums for total in pixel)]
+    with e.loop("channel", channels, step=together, vary=carried):
+        for channel in range(together):
+            _outer_product(e, columns, here.value, pitch, channel, w, sums)
+            if following:
+                following.fetch()
+        here.value = e.at(here.value, 4 * together)
+
+
+def _outer_product(
     e: Emitter, columns: Sequence[Emitter], pixels: str, pitch: int, channel: int, w: Var, sums: Sequence[Sequence[Var]]
 ) -> None:
     """Add the product of a scalar for each pixel, `pitch` bytes apart, and a register of weights for each vector.

@@ -23,7 +23,7 @@ from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
 from .ahead import Ahead, Following
 from .epilogue import Epilogue, Tail
-from .outer import outer_product, registers, zeros
+from .outer import outer_products, registers, zeros
 from .pool import larger
 
 # Of the table of tiles: bytes to its first input, its first output's row and column, rows, columns, its image.
@@ -147,14 +147,9 @@ class Winograd:
                     following = Following(e, a, vectors, e.at(weights.value, a["weights_point"]), chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, *([following.place] if following else []), *carried]):
-                    for channel in range(e.lanes):
-                        outer_product(e, columns, source.value, size, channel, w, sums)
-                        if following:
-                            following.fetch()
+                    outer_products(e, columns, source.value, size, e.lanes, w, sums, following)
                     source.value = e.at(source.value, pixels * size)
-                with e.loop("lane", a["tail"], vary=[source, *carried]):
-                    outer_product(e, columns, source.value, size, 0, w, sums)
-                    source.value = e.at(source.value, 4)
+                outer_products(e, columns, source.value, size, a["tail"], w, sums)
                 out = e.at(products.value, e.mul_int(chunk, pixels * size))
                 for v in range(vectors):
                     for p in range(pixels):

@@ -9,7 +9,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Window
 from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
-from ...schedule.tiles import tiles
+from ...schedule.tiles import TAPS, tiles
 from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
@@ -102,8 +102,9 @@ def pack_winograd(weight: Array, transform: Transform, lanes: int, vectors: int)
 
     def write(packed: Array) -> None:
         for group, filters in enumerate(packed):
-            taken = weight[group * size : (group + 1) * size]
-            points = transform.filters(taken).reshape(len(filters), len(taken), inside)
-            filters[:, :, : len(taken)] = points.swapaxes(1, 2)
+            taken = weight[group * size : (group + 1) * size].reshape(-1, inside, TAPS * TAPS)
+            taps = np.zeros((TAPS * TAPS, inside, size), np.float32)
+            taps[..., : len(taken)] = taken.transpose(2, 1, 0)
+            filters.reshape(len(filters), -1)[:] = transform.filters(taps.reshape(TAPS * TAPS, -1))
 
     return Packed((-(-out // size), transform.size**2, inside, size), write)
