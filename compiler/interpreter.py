@@ -75,7 +75,7 @@ class _Walk:
         param = self.params[name]
         if param.data is None:
             raise WeightsError(f"`{name}` has no numbers yet", code="E0405", help="give weights, or train")
-        return _working(param.data, param.type.dtype, self.precision)
+        return _working(np.asarray(param.data), param.type.dtype, self.precision)
 
 
 def _working(array: Array, dtype: DType, precision: Precision) -> Array:

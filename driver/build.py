@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.compiler.schedule.overrides import read_choices
 from cnnc.compiler.schedule.schedule import Choice
@@ -20,7 +19,7 @@ from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
-from cnnc.weights import Weights, bind
+from cnnc.weights import Weights, bind, bound
 
 # Multiply-accumulates and bytes: 0.15 ms on one core. Waking a thread takes 0.05 ms, in a virtual machine up to 0.6.
 SMALL = 20_000_000
@@ -60,7 +59,7 @@ def compile(
     options = Options(target_cpu, frozenset(disable), exact, batch, choices(schedule))
     require_here(target_cpu)
     store = user_store() if cache else None
-    artifact = _compiled(lambda: bind(network, weights), options, after, store)
+    artifact = _compiled(network, weights, options, after, store)
     return Net(network.name, Executable(artifact, count, grain, store))
 
 
@@ -78,21 +77,18 @@ def interpret(
     return Net(network.name, Interpreted(bind(network, weights), precision))
 
 
-def _compiled(read: Callable[[], Graph], options: Options, after: Callback, store: Store | None) -> Artifact:
-    """The artifact of the bound graph that is read: from the store, or compiled and put there. The graph is never kept,
-    so that weights go as soon as what is made of them takes their place."""
-    if store is None:
-        return compile_graph(read(), options, after)
-    bound = [read()]
-    key = key_of(bound[0], options)
-    finish()  # what this process made last is perhaps what is asked for
-    if store.has(key):
-        bound.clear()
+def _compiled(
+    network: Network, weights: Weights | None, options: Options, after: Callback, store: Store | None
+) -> Artifact:
+    """The artifact of a network: from the store, or compiled and put there."""
+    with bound(network, weights) as graph:
+        if store is None:
+            return compile_graph(graph, options, after)
+        key = key_of(graph, options)
+        finish()  # what this process made last is perhaps what is asked for
         if artifact := store.get(key):
             return artifact
-        bound.append(read())  # the entry is damaged
-        key = key_of(bound[0], options)
-    artifact = compile_graph(bound.pop(), options, after)
+        artifact = compile_graph(graph, options, after)
     begin(store.put, key, artifact)  # a hundred megabytes take as long as the first ten answers
     return artifact
 

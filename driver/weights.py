@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,26 @@ SUFFIXES = (".safetensors", ".npz")
 
 def bind(network: Network, weights: Weights | None) -> Graph:
     """The network's graph with a number for every parameter; raises `WeightsError`."""
+    with bound(network, weights) as graph:
+        return graph.read()
+
+
+@contextmanager
+def bound(network: Network, weights: Weights | None) -> Iterator[Graph]:
+    """`bind` for as long as it is needed: a file stays open, and most of its numbers are read when they are asked for.
+    Raises `WeightsError` at the end if it was written to meanwhile."""
     missing = [name for name, param in network.graph.params.items() if param.data is None]
     if weights is None and not missing:
-        return network.graph
+        yield network.graph
+        return
     if weights is None:
         weights = _beside(network, len(missing))
     if isinstance(weights, Mapping):
         fitting = fit(network.graph, {str(name): _array(str(name), given) for name, given in weights.items()})
-        return network.graph.bind({name: np.asarray(array, order="C") for name, array in fitting.items()})
-    return store.load_weights(network.graph, weights)
+        yield network.graph.bind({name: np.asarray(array, order="C") for name, array in fitting.items()})
+        return
+    with store.deferred_weights(network.graph, weights) as graph:
+        yield graph
 
 
 def _array(name: str, given: npt.ArrayLike) -> Array:

@@ -34,10 +34,6 @@ class Store:
     folder: Path
     most_bytes: int = MOST_BYTES
 
-    def has(self, key: str) -> bool:
-        """Whether there is an entry, sound or damaged."""
-        return self._path(key).exists()
-
     def get(self, key: str) -> Artifact | None:
         """The artifact under a key, or None."""
         path = self._path(key)

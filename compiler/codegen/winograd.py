@@ -55,12 +55,12 @@ class Transform:
         return 1 + 2 * len(self.points) + self.infinity
 
     def filters(self, taps: Array) -> Array:
-        """`[3 * 3][…]` as `[n * n][…]`, in float64."""
+        """`[…][3 * 3][k]` as `[…][n * n][k]`, in float64."""
         finite = [0.0, *(sign * a for a in self.points for sign in (1, -1))]
         rows = [np.array([1.0, a, a * a]) / prod(a - b for b in finite if b != a) for a in finite]
         g = np.array([*rows, *[[0.0, 0.0, 1.0]] * self.infinity])
         both = np.kron(g, g)  # [n * n][3 * 3]
-        return both @ taps.astype(np.float64)
+        return both @ taps
 
     @property
     def pairs(self) -> list[tuple[int, ...]]:

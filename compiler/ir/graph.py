@@ -9,7 +9,8 @@ import networkx as nx
 import numpy as np
 
 from ..diagnostics import Span
-from .operator import Array, Operator
+from .deferred import Numbers
+from .operator import Operator
 from .types import Type
 
 
@@ -52,7 +53,7 @@ class Param:
     type: Type
     trained: bool = True
     start: str = "zeros"
-    data: Array | None = field(default=None, compare=False, repr=False)
+    data: Numbers | None = field(default=None, compare=False, repr=False)
 
 
 class Graph:
@@ -210,14 +211,18 @@ class Graph:
         used = {name for node in self.nodes() for name in params_of(node)}
         self.params = {name: param for name, param in self.params.items() if name in used}
 
-    def bind(self, data: Mapping[str, Array]) -> Graph:
+    def bind(self, data: Mapping[str, Numbers]) -> Graph:
         """The same graph with weights: `data` by parameter name, shapes already checked."""
         bound = self.copy()
         bound.params = {
-            name: replace(param, data=np.asarray(data[name])) if name in data else param
-            for name, param in self.params.items()
+            name: replace(param, data=data[name]) if name in data else param for name, param in self.params.items()
         }
         return bound
+
+    def read(self) -> Graph:
+        """The same graph with all its numbers in memory."""
+        known = {name: param.data for name, param in self.params.items() if param.data is not None}
+        return self.bind({name: np.asarray(data) for name, data in known.items()})
 
     def unbound(self) -> Graph:
         """The same graph without a number."""

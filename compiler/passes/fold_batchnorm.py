@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from ..ir.deferred import Deferred, Numbers
 from ..ir.graph import Graph, Node, Param
 from ..ir.operator import Array
 from ..ir.room import room
@@ -67,8 +69,7 @@ def _fold(graph: Graph, layer: Node, norm: Node, shared: set[str], first: bool) 
     """Put a batchnorm, which is applied `first` or last, into a layer, if the numbers are known and none overflows."""
     if not _known(graph, layer) or not _known(graph, norm):
         return
-    weights = _folded(graph, layer, norm, first)
-    if not all(np.isfinite(numbers).all() for numbers in weights.values()):
+    if (weights := _folded(graph, layer, norm, first)) is None:
         return
     prefix = prefix_of(layer)
     if shared.intersection(layer.weights.values()) or (
@@ -90,13 +91,14 @@ def _known(graph: Graph, node: Node) -> bool:
     return all(graph.params[name].data is not None for name in node.weights.values())
 
 
-def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Array]:
-    """The layer's weights with the batchnorm in them."""
+def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Numbers] | None:
+    """The layer's weights with the batchnorm in them, if none overflows."""
     scale, shift = _affine(graph, norm)
     bias = _float64(graph, layer, "bias") if "bias" in layer.weights else np.zeros(layer.output.type.known[0])
-    weight = np.asarray(graph.params[layer.weights["weight"]].data)
-    kernels = _kernels(layer.op, weight)
-    groups, folded = len(kernels), room(weight.shape)
+    weight = graph.params[layer.weights["weight"]].data
+    assert weight is not None
+    kernels = _kernels(layer.op, np.asarray(weight))
+    groups = len(kernels)
     with np.errstate(all="ignore"):
         if first:
             bias += (kernels * shift.reshape(groups, 1, -1, 1)).sum((2, 3)).reshape(-1)
@@ -104,8 +106,24 @@ def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Arr
         else:
             bias = bias * scale + shift
             scale = scale.reshape(groups, -1, 1, 1)
-        np.multiply(kernels, scale, out=_kernels(layer.op, folded), casting="same_kind")  # in float64, part by part
-        return {"weight": folded, "bias": bias.astype(np.float32)}
+        bias = bias.astype(np.float32)
+        if not (np.isfinite(bias).all() and _stays_finite(kernels, scale)):
+            return None
+    return {"weight": Deferred(weight.shape, partial(_scaled, layer.op, weight, scale)), "bias": bias}
+
+
+def _stays_finite(kernels: Array, scale: Array) -> bool:
+    """Whether all products are finite: the largest and the least number of those with one scale tell."""
+    axes = tuple(axis for axis, size in enumerate(scale.shape) if size == 1)
+    ends = kernels.max(axes, keepdims=True), kernels.min(axes, keepdims=True)
+    return all(np.isfinite((end * scale).astype(np.float32)).all() for end in ends)
+
+
+def _scaled(op: object, weight: Numbers, scale: Array) -> Array:
+    array = np.asarray(weight)
+    made = room(array.shape)
+    np.multiply(_kernels(op, array), scale, out=_kernels(op, made), casting="same_kind")  # in float64, part by part
+    return made
 
 
 def _affine(graph: Graph, norm: Node) -> tuple[Array, Array]:

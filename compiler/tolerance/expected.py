@@ -66,7 +66,7 @@ def _values(
 def _data(params: Mapping[str, Param], name: str) -> Array:
     data = params[name].data
     assert data is not None, "the graph's weights are bound"
-    return data.astype(np.float64)
+    return np.asarray(data, np.float64)
 
 
 def _finished(exact: Array, moved: Array, own: Array) -> Array:

@@ -18,7 +18,7 @@ Plant = pytest.MonkeyPatch
 
 def double_direct_weights(plant: Plant) -> None:
     pack = conv.pack_direct
-    plant.setattr(conv, "pack_direct", lambda weight, *rest: pack(2 * weight, *rest))
+    plant.setattr(conv, "pack_direct", lambda weight, *rest: pack(2 * np.asarray(weight), *rest))
 
 
 def spoil_winograd(plant: Plant) -> None:
@@ -53,7 +53,7 @@ def shift_folded_biases(plant: Plant) -> None:
     def shifted(self: FoldBatchnorm, graph: Graph) -> Graph:
         done = run(self, graph)
         folded = {name: param.data for name, param in done.params.items() if name not in graph.params}
-        return done.bind({name: data + np.float32(1) for name, data in folded.items() if data is not None})
+        return done.bind({name: np.asarray(data) + np.float32(1) for name, data in folded.items() if data is not None})
 
     plant.setattr(FoldBatchnorm, "run", shifted)
 

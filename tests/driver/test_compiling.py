@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import Command, on_one_line
 
@@ -59,7 +60,7 @@ def test_verify_each_names_the_pass_that_changed_a_number(cnnc: Command, digits:
     guilty = next(step for step in GRAPH_PASSES if step.name == "fold_batchnorm")
 
     def spoil(self: object, graph):
-        data = {name: param.data * 2 for name, param in graph.params.items()}
+        data = {name: 2 * np.asarray(param.data) for name, param in graph.params.items()}
         return graph.bind(data)
 
     monkeypatch.setattr(type(guilty), "run", spoil)

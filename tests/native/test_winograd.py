@@ -50,7 +50,7 @@ def test_transforms_filter(transform: Transform):
     x, weight = random.standard_normal((n, n)), random.standard_normal((3, 3))
     rows = transform.data(Words(), list(x))
     data = np.array(transform.data(Words(), list(np.transpose(rows)))).T
-    products = data * transform.filters(weight.reshape(-1)).reshape(n, n)
+    products = data * transform.filters(weight.reshape(-1, 1)).reshape(n, n)
     rows = transform.result(Words(), list(products))
     result = np.array(transform.result(Words(), list(np.transpose(rows)))).T
     wanted = [[(x[i : i + 3, j : j + 3] * weight).sum() for j in range(n - 2)] for i in range(n - 2)]

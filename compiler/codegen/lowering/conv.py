@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
@@ -15,7 +16,7 @@ from ..kernels import depthwise, direct, gather
 from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
-from .epilogue import epilogue, param
+from .epilogue import deferred, epilogue, param
 
 
 def lower_direct(planner: Planner, region: Region) -> None:
@@ -55,19 +56,19 @@ def exceeds_caches(x: Buffer, planner: Planner) -> bool:
     return x.bytes > 4 * planner.schedule.target.l2_bytes
 
 
-def last_lanes(weight: Array, groups: int, choice: Choice, lanes: int) -> int:
+def last_lanes(weight: Numbers, groups: int, choice: Choice, lanes: int) -> int:
     """Lanes of a tile's last vector: half of them where one tile has all output channels and the rest is no more."""
-    out = len(weight) // groups
+    out = weight.shape[0] // groups
     return lanes // 2 if halves_last(out, lanes) and choice.vectors * lanes >= out else lanes
 
 
 def direct_words(
-    planner: Planner, region: Region, weight: Array, groups: int, x: Buffer, y: Buffer, choice: Choice
+    planner: Planner, region: Region, weight: Numbers, groups: int, x: Buffer, y: Buffer, choice: Choice
 ) -> dict[str, Word]:
     """The weights of a direct convolution, and how its tiles walk over channels. Threads have rows of their own where
     these are more bytes than the weights, of which each thread then reads all."""
     lanes, planar, inside = planner.lanes, x.layout.block == 1, weight.shape[1]
-    each = -(-len(weight) // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
+    each = -(-weight.shape[0] // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
     packed = pack_direct(weight, lanes, choice.vectors, planar)
     return {
         "weights": planner.constant(f"{region.node.name} weights", packed),
@@ -78,20 +79,21 @@ def direct_words(
         "blocks": inside if planar else inside // lanes,
         "tail": 0 if planar else inside % lanes,
         "input_plane": x.plane_bytes,
-        "weights_group": 4 * choice.vectors * lanes * weight[0].size,
+        "weights_group": 4 * choice.vectors * lanes * prod(weight.shape[1:]),
     }
 
 
-def pack_direct(weight: Array, lanes: int, vectors: int, planar: bool) -> Packed:
+def pack_direct(weight: Numbers, lanes: int, vectors: int, planar: bool) -> Packed:
     """`[out][in][kh][kw]` as `[group][block][kh][kw][in lane][out lane]`; a last block holds just what is left."""
     (out, inside, *kernel), size = weight.shape, vectors * lanes
     groups, taps = -(-out // size), prod(kernel)
 
     def write(packed: Array) -> None:
+        numbers = np.asarray(weight, np.float32)
         for begin, end, block in _pieces(inside, 1 if planar else lanes):
             blocks = packed[:, begin * taps * size : end * taps * size].reshape(groups, -1, taps, block, size)
             for first, last, many in _pieces(out, size):
-                taken = weight[first:last, begin:end].reshape(-1, many, blocks.shape[1], block, taps)
+                taken = numbers[first:last, begin:end].reshape(-1, many, blocks.shape[1], block, taps)
                 blocks[first // size : -(-last // size), ..., :many] = taken.transpose(0, 2, 4, 3, 1)
 
     return Packed((groups, inside * taps * size), write)
@@ -113,7 +115,7 @@ def lower_depthwise(planner: Planner, region: Region) -> None:
     resident = window.kernel if pixels <= depthwise_room(window, target) else (0, 0)
     kernel = depthwise.Depthwise(pixels, op.stride[1], resident, tail)
     words |= _walk(x, y, window) | {
-        "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(weight, planner.lanes)),
+        "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(np.asarray(weight), planner.lanes)),
         "blocks": y.blocks,
         "rows": y.height,
         "columns": y.width,
@@ -135,7 +137,7 @@ def lower_gather(planner: Planner, region: Region) -> None:
     assert isinstance(op, Conv)
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
-    words |= _walk(x, y, window) | gather_words(planner, region, weight, op.groups, x, op.stride[1])
+    words |= _walk(x, y, window) | gather_words(planner, region, np.asarray(weight), op.groups, x, op.stride[1])
     words |= {"rows": y.height, "columns": y.width}
     planner.step(gather.Gather(tail), words, [x, *reads], [y])
 
@@ -172,12 +174,12 @@ def group_offsets(weight: Array, groups: int, x: Buffer, lanes: int) -> Array:
     return offset.reshape(-1, lanes, inside).transpose(0, 2, 1).astype(np.int64)
 
 
-def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, Buffer, Array, Array | None]:
+def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, Buffer, Numbers, Array | None]:
     node = region.anchor
     assert node is not None and isinstance(node.op, Conv | Depthwise)
     bias = param(planner, node, "bias") if "bias" in node.weights else None
     (value,) = region.operands
-    return node.op, node.op.window(value.type), planner.operand(value), param(planner, node, "weight"), bias
+    return node.op, node.op.window(value.type), planner.operand(value), deferred(planner, node, "weight"), bias
 
 
 def _places(x: Buffer, window: Window) -> dict[str, Word]:

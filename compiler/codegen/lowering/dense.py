@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
 from ..kernels.dense import Dense
 from ..packed import Packed
 from ..program import Address, Images, Planner, Word
-from .epilogue import epilogue, param
+from .epilogue import deferred, epilogue, param
 
 
 def lower_dense(planner: Planner, region: Region) -> None:
     node = region.anchor
     assert node is not None
-    weight = param(planner, node, "weight")
+    weight = deferred(planner, node, "weight")
     bias = param(planner, node, "bias") if "bias" in node.weights else None
     tail, words, reads = epilogue(planner, region, bias=bias)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
@@ -39,13 +42,14 @@ def lower_dense(planner: Planner, region: Region) -> None:
     planner.step(Dense(choice.vectors, choice.pixels, tail), words | step, [x, *reads], [y], once=once)
 
 
-def pack_dense(weight: Array, lanes: int, vectors: int) -> Packed:
+def pack_dense(weight: Numbers, lanes: int, vectors: int) -> Packed:
     """`[out][in]` as `[group][in][vectors * lanes]`, zeros past the last output."""
     size = lanes * vectors
 
     def write(packed: Array) -> None:
+        numbers = np.asarray(weight, np.float32)
         for number, group in enumerate(packed):
-            taken = weight[number * size : (number + 1) * size]
+            taken = numbers[number * size : (number + 1) * size]
             group[:, : len(taken)] = taken.T
 
-    return Packed((-(-len(weight) // size), weight.shape[1], size), write)
+    return Packed((-(-weight.shape[0] // size), weight.shape[1], size), write)

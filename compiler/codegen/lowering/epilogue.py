@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...ir.deferred import Numbers
 from ...ir.graph import Node, Value
 from ...ir.operator import Array
 from ...ir.region import Region
@@ -19,9 +20,14 @@ _COMMUTATIVE = ("add", "mul")  # of two operands in either order there is one ke
 
 def param(planner: Planner, node: Node, role: str) -> Array:
     """A node's weights as numbers."""
+    return np.asarray(deferred(planner, node, role), np.float32)
+
+
+def deferred(planner: Planner, node: Node, role: str) -> Numbers:
+    """A node's weights, which may not be made before they are packed."""
     data = planner.graph.params[node.weights[role]].data
     assert data is not None, "the graph's weights are bound before it is lowered"
-    return np.asarray(data, np.float32)
+    return data
 
 
 def epilogue(

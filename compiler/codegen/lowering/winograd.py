@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Window
@@ -16,7 +17,7 @@ from ..packed import Packed
 from ..program import Address, Buffer, Images, Planner, Word
 from ..winograd import TRANSFORMS, Transform
 from .conv import exceeds_caches
-from .epilogue import epilogue, param
+from .epilogue import deferred, epilogue, param
 
 _LINE = 64  # bytes: planes lie an odd number of cache lines apart, so that no two of them share cache sets only
 
@@ -25,7 +26,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     node, choice, lanes = region.anchor, planner.schedule.choices[region.node.name], planner.lanes
     assert node is not None and isinstance(node.op, Conv)
     transform = TRANSFORMS[WINOGRAD[choice.algorithm]]
-    weight = param(planner, node, "weight")
+    weight = deferred(planner, node, "weight")
     tail, words, reads = epilogue(
         planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
     )
@@ -96,15 +97,16 @@ def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -
     )
 
 
-def pack_winograd(weight: Array, transform: Transform, lanes: int, vectors: int) -> Packed:
+def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
     """`[out][in][3][3]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
     size, (out, inside) = vectors * lanes, weight.shape[:2]
 
     def write(packed: Array) -> None:
+        numbers = np.asarray(weight, np.float32)
         for group, filters in enumerate(packed):
-            taken = weight[group * size : (group + 1) * size].reshape(-1, inside, TAPS * TAPS)
-            taps = np.zeros((TAPS * TAPS, inside, size), np.float32)
-            taps[..., : len(taken)] = taken.transpose(2, 1, 0)
-            filters.reshape(len(filters), -1)[:] = transform.filters(taps.reshape(TAPS * TAPS, -1))
+            taken = numbers[group * size : (group + 1) * size].reshape(-1, inside, TAPS * TAPS)
+            taps = np.zeros((inside, TAPS * TAPS, size))  # small matrices, for which BLAS starts no threads
+            taps[..., : len(taken)] = taken.transpose(1, 2, 0)
+            filters[:] = transform.filters(taps).swapaxes(0, 1)
 
     return Packed((-(-out // size), transform.size**2, inside, size), write)

@@ -6,12 +6,15 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ....runtime.errors import WeightsError
+from ...ir.deferred import Deferred
 from ...ir.graph import Graph, Param
 from ...ir.operator import Array
 from ...ir.types import ints
@@ -24,25 +27,51 @@ FORMATS = {".safetensors": safetensors.tensors, ".npz": npz.tensors}
 
 def load_weights(graph: Graph, path: str | Path) -> Graph:
     """The graph with the weights of a `.safetensors` or `.npz` file; raises `WeightsError` unless they fit."""
+    with deferred_weights(graph, path) as bound:
+        return bound.read()
+
+
+@contextmanager
+def deferred_weights(graph: Graph, path: str | Path) -> Iterator[Graph]:
+    """`load_weights` for as long as the file is open: what is easily read again is read when it is asked for."""
     path = Path(path)
     with open_weights(path) as stored:
         fitting = fit(graph, stored, path.name)
-        return graph.bind({name: tensor.read() for name, tensor in fitting.items()})
+        yield graph.bind({name: t.read() if t.costly else Deferred(t.shape, t.read) for name, t in fitting.items()})
 
 
 @contextmanager
 def open_weights(path: Path) -> Iterator[dict[str, Stored]]:
-    """The tensors of a file by name, to be read while it is open; raises `WeightsError` where that fails."""
+    """The tensors of a file by name, to be read while it is open; raises `WeightsError` where that fails, or if the
+    file was written to meanwhile."""
     if path.suffix not in FORMATS:
         raise WeightsError(f"{path} is no weights file", code="E0401", help="weights are .safetensors or .npz files")
-    try:
-        with open(path, "rb", opener=_at_once) as file:
+    with ExitStack() as closing:
+        with _refusing(path):
+            file = closing.enter_context(open(path, "rb", opener=_at_once))
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise WeightsError(f"cannot read {path}: it is a device or a pipe, and no file", code="E0401")
             if not status.st_size:
                 raise Damaged("it is empty")
-            yield FORMATS[path.suffix](file)
+            stored = FORMATS[path.suffix](file)
+        yield {name: replace(tensor, read=partial(_read, path, tensor)) for name, tensor in stored.items()}
+        with _refusing(path):
+            after = os.fstat(file.fileno())
+            if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+                raise Damaged("it changed while it was read")
+
+
+def _read(path: Path, tensor: Stored) -> Array:
+    with _refusing(path):
+        return tensor.read()
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """What goes wrong with a file, as a `WeightsError`."""
+    try:
+        yield
     except OSError as error:
         raise WeightsError(f"cannot read {path}: {error.strerror or error}", code="E0401") from None
     except MemoryError:

@@ -112,7 +112,7 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
     if dtype is not None:
         want_size(name, dtype, shape, member.file_size - data)
     read = partial(_read, archive, member, data, shape, dtype, order == "True")
-    return Stored(shape, str(dtype or descr), read)
+    return Stored(shape, str(dtype or descr), read, costly=True)
 
 
 def _shape(name: str, sizes: str) -> tuple[int, ...]:

@@ -24,11 +24,13 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none."""
+    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `costly` is what takes
+    longer to read than to copy."""
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Array]
+    costly: bool = False
 
 
 def shown(said: object) -> str:

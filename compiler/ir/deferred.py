@@ -1,0 +1,30 @@
+"""Numbers that are made when they are asked for.
+
+A network's weights go through several forms before a kernel reads them. Memory is what a start waits for longest, since
+in a virtual machine the host looks for each page first; so no form but the last is there as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from .operator import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Deferred:
+    """An array that `np.asarray` makes, each time anew. Whoever asks keeps it no longer than it is needed."""
+
+    shape: tuple[int, ...]
+    make: Callable[[], Array]
+    dtype: ClassVar = np.dtype(np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.make(), dtype)
+
+
+Numbers: TypeAlias = "Array | Deferred"
