@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from ..emit import Emitter, Int, Var
 from .ahead import Following
 
-_ROUND = 4  # channels a round: what the loop itself costs hides behind their products, and LLVM has less to translate
-
 
 def registers(e: Emitter, vectors: int, last: int) -> list[Emitter]:
     """What computes each vector of output channels: the last may be of fewer lanes."""
@@ -31,15 +29,16 @@ def outer_products(
     following: Following | None = None,
 ) -> None:
     """Add the products of so many channels, beside one another in memory; each fetches its share of what is
-    `following`. Unless their number is known, they are taken one by one."""
-    here, together = Var("ptr", pixels), min(_ROUND, channels) if isinstance(channels, int) else 1
-    carried = [here, w, *([following.place] if following else []), *(total for pixel in sums for total in pixel)]
-    with e.loop("channel", channels, step=together, vary=carried):
-        for channel in range(together):
+    `following`. A loop over a few of them at a time would be less code, and costs a CPU that mistakes its end a quarter
+    of the speed; unless their number is known, they are taken one by one."""
+    each = range(channels) if isinstance(channels, int) else range(1)
+    here = Var("ptr", pixels)
+    with e.loop("channel", channels, step=len(each), vary=[here, w, *(total for pixel in sums for total in pixel)]):
+        for channel in each:
             _outer_product(e, columns, here.value, pitch, channel, w, sums)
             if following:
                 following.fetch()
-        here.value = e.at(here.value, 4 * together)
+        here.value = e.at(here.value, 4 * len(each))
 
 
 def _outer_product(
