@@ -10,9 +10,9 @@ from ...runtime.errors import InternalError
 from ..schedule.target import Target
 
 # Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
-# finding 1). The others take a third of LLVM's time and change no kernel's speed: addresses are written as they
-# should be computed, and an out-of-order core finds the rest of the order itself.
-_WITHOUT = ("-enable-misched=false", "-disable-lsr", "-disable-post-ra")
+# finding 1). The others take half of LLVM's time and change no kernel's speed: addresses are written as they should be
+# computed and where, and an out-of-order core finds the rest of the order itself.
+_WITHOUT = ("-enable-misched=false", "-disable-lsr", "-disable-post-ra", "-disable-cgp")
 
 
 @lru_cache
