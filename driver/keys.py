@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 
 import cnnc.compiler
 import cnnc.runtime
-from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.ir.graph import Graph, Param
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.pipeline import Options
 from cnnc.compiler.schedule.target import target
+
+_READERS = 2  # threads
 
 
 def key_of(graph: Graph, options: Options) -> str:
@@ -23,11 +26,17 @@ def key_of(graph: Graph, options: Options) -> str:
     digest = hashlib.sha256()
     for part in (_compiler(), str(target(options.cpu)), _told(options), show(graph)):
         digest.update(f"{len(part)}:{part}".encode())
-    for name, param in graph.params.items():
-        assert param.data is not None, "the graph's weights are bound"
-        digest.update(f"{name} {param.data.dtype} {param.data.shape}".encode())
-        digest.update(np.ascontiguousarray(param.data).data)
+    with ThreadPoolExecutor(_READERS) as readers:
+        for numbers in readers.map(_digest, graph.params, graph.params.values()):
+            digest.update(numbers)
     return digest.hexdigest()
+
+
+def _digest(name: str, param: Param) -> bytes:
+    assert param.data is not None, "the graph's weights are bound"
+    digest = hashlib.sha256(f"{name} {param.data.dtype} {param.data.shape}:".encode())
+    digest.update(np.ascontiguousarray(param.data).data)
+    return digest.digest()
 
 
 def _told(options: Options) -> str:

@@ -15,6 +15,8 @@ from .module import object_of
 from .program import Address, Constant, ImageNumber, Images, Program, Word
 from .segments import Batching, batching
 
+_PACKERS = 2  # threads: memory that nobody used before is what one waits for
+
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
@@ -81,6 +83,11 @@ def _gather(program: Program) -> tuple[dict[str, int], np.ndarray]:
         offsets[name] = size
         size += -(-data.nbytes // abi.ALIGNMENT) * abi.ALIGNMENT
     blob = abi.aligned(size)
-    for name, data in program.constants.items():
-        data.write(blob[offsets[name] : offsets[name] + data.nbytes].view(data.dtype).reshape(data.shape))
+
+    def write(name: str) -> None:
+        data, at = program.constants[name], offsets[name]
+        data.write(blob[at : at + data.nbytes].view(data.dtype).reshape(data.shape))
+
+    with ThreadPoolExecutor(_PACKERS) as packers:
+        list(packers.map(write, program.constants))
     return offsets, blob

@@ -94,7 +94,10 @@ def _stored(file: io.BufferedReader, name: str, about: dict[str, Any], at: int) 
 
 def _read(file: io.BufferedReader, at: int, shape: tuple[int, ...]) -> Array:
     flat = room((math.prod(shape),), "<f4")
-    file.seek(at)
-    if file.readinto(flat.data) != flat.nbytes:
-        raise Damaged("it became shorter while it was read")
+    left = memoryview(flat).cast("B")
+    while left:  # not by `file`, whose place in it several threads would move
+        count = os.preadv(file.fileno(), [left], at)
+        if not count:
+            raise Damaged("it became shorter while it was read")
+        left, at = left[count:], at + count
     return flat.reshape(shape)
