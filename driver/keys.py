@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import llvmlite.binding as llvm
-import numpy as np
 
 import cnnc.compiler
 import cnnc.runtime
+from cnnc.compiler.ir.deferred import parts_of
 from cnnc.compiler.ir.graph import Graph, Param
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.pipeline import Options
@@ -23,19 +23,21 @@ _READERS = 2  # threads
 
 def key_of(graph: Graph, options: Options) -> str:
     """The key of a bound graph: its text, its numbers, the options, the CPU, and all that turns them into code."""
-    digest = hashlib.sha256()
-    for part in (_compiler(), str(target(options.cpu)), _told(options), show(graph)):
-        digest.update(f"{len(part)}:{part}".encode())
     with ThreadPoolExecutor(_READERS) as readers:
-        for numbers in readers.map(_digest, graph.params, graph.params.values()):
-            digest.update(numbers)
+        numbers = readers.map(_digest, graph.params, graph.params.values())
+        digest = hashlib.sha256()
+        for part in (_compiler(), str(target(options.cpu)), _told(options), show(graph)):
+            digest.update(f"{len(part)}:{part}".encode())
+        for part in numbers:
+            digest.update(part)
     return digest.hexdigest()
 
 
 def _digest(name: str, param: Param) -> bytes:
     assert param.data is not None, "the graph's weights are bound"
     digest = hashlib.sha256(f"{name} {param.data.dtype} {param.data.shape}:".encode())
-    digest.update(np.ascontiguousarray(param.data).data)
+    for part in parts_of(param.data):
+        digest.update(part)
     return digest.digest()
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+import numpy as np
+
 from ...runtime.abi import ALIGNMENT, DTYPES
 from ...runtime.errors import InternalError
 from ..diagnostics import Span
@@ -361,7 +363,7 @@ def plan(graph: Graph, schedule: Schedule, lowerings: Mapping[str, Lowering]) ->
         if isinstance(producer.op, Parameter):
             data = graph.params[producer.weights["value"]].data
             assert data is not None
-            planner.program.fixed[name] = planner.constant(f"output {name}", data.astype(DTYPES[value.type.dtype]))
+            planner.program.fixed[name] = planner.constant(f"output {name}", np.asarray(data, DTYPES[value.type.dtype]))
             continue
         source, target = planner.operand(value), planner.port("output", index, Value(name, value.type))
         if extent(value)[1:] == (1, 1) and source.is_solid and value.type.dtype == "f32":

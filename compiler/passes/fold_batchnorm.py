@@ -11,7 +11,6 @@ import numpy as np
 from ..ir.deferred import Deferred, Numbers
 from ..ir.graph import Graph, Node, Param
 from ..ir.operator import Array
-from ..ir.room import room
 from ..ir.text import prefix_of
 from ..ir.types import Type
 from ..ops.conv import Conv, ConvTranspose, Depthwise
@@ -121,7 +120,7 @@ def _stays_finite(kernels: Array, scale: Array) -> bool:
 
 def _scaled(op: object, weight: Numbers, scale: Array) -> Array:
     array = np.asarray(weight)
-    made = room(array.shape)
+    made = np.empty(array.shape, np.float32)
     np.multiply(_kernels(op, array), scale, out=_kernels(op, made), casting="same_kind")  # in float64, part by part
     return made
 

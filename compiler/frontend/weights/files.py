@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +36,9 @@ def deferred_weights(graph: Graph, path: str | Path) -> Iterator[Graph]:
     path = Path(path)
     with open_weights(path) as stored:
         fitting = fit(graph, stored, path.name)
-        yield graph.bind({name: t.read() if t.costly else Deferred(t.shape, t.read) for name, t in fitting.items()})
+        yield graph.bind(
+            {name: Deferred(t.shape, t.read, t.parts) if t.parts else t.read() for name, t in fitting.items()}
+        )
 
 
 @contextmanager
@@ -55,16 +56,26 @@ def open_weights(path: Path) -> Iterator[dict[str, Stored]]:
             if not status.st_size:
                 raise Damaged("it is empty")
             stored = FORMATS[path.suffix](file)
-        yield {name: replace(tensor, read=partial(_read, path, tensor)) for name, tensor in stored.items()}
+        yield {name: _telling(path, tensor) for name, tensor in stored.items()}
         with _refusing(path):
             after = os.fstat(file.fileno())
             if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
                 raise Damaged("it changed while it was read")
 
 
-def _read(path: Path, tensor: Stored) -> Array:
-    with _refusing(path):
-        return tensor.read()
+def _telling(path: Path, tensor: Stored) -> Stored:
+    """A tensor whose reading raises `WeightsError` if it fails."""
+
+    def read() -> Array:
+        with _refusing(path):
+            return tensor.read()
+
+    def parts() -> Iterator[memoryview]:
+        assert tensor.parts is not None
+        with _refusing(path):
+            yield from tensor.parts()
+
+    return replace(tensor, read=read, parts=parts if tensor.parts else None)
 
 
 @contextmanager

@@ -19,7 +19,6 @@ from functools import partial
 import numpy as np
 
 from ...ir.operator import Array
-from ...ir.room import room
 from .stored import LARGEST_HEADER, Damaged, Stored, shown, want_size
 
 SUFFIX = ".npy"
@@ -112,7 +111,7 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
     if dtype is not None:
         want_size(name, dtype, shape, member.file_size - data)
     read = partial(_read, archive, member, data, shape, dtype, order == "True")
-    return Stored(shape, str(dtype or descr), read, costly=True)
+    return Stored(shape, str(dtype or descr), read)
 
 
 def _shape(name: str, sizes: str) -> tuple[int, ...]:
@@ -144,7 +143,7 @@ def _read(
     """The numbers; zipfile compares its checksum when it comes to the end."""
     if dtype is None:
         raise Damaged(f"`{shown(member.filename)}` in it holds no plain numbers")
-    flat = room((math.prod(shape),), dtype)
+    flat = np.empty(math.prod(shape), dtype)
     numbers = flat.view(np.uint8).data
     with _damage_is(f"`{shown(member.filename)}` in it is damaged"), archive.open(member) as file:
         file.read(data)

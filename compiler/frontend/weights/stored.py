@@ -7,7 +7,7 @@ headers are compared with the network. So a hostile or a wrong file costs its he
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,13 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `costly` is what takes
-    longer to read than to copy."""
+    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `parts` gives its bytes,
+    each time in the same small buffer; of a tensor without them reading is so much work that once is enough."""
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Array]
-    costly: bool = False
+    parts: Callable[[], Iterator[memoryview]] | None = None
 
 
 def shown(said: object) -> str:
