@@ -82,6 +82,8 @@ def _compiled(
 ) -> Artifact:
     """The artifact of a network: from the store, or compiled and put there."""
     with bound(network, weights) as graph:
+        if after is not ignore:
+            graph = graph.read()  # whoever looks at graphs may keep them
         if store is None:
             return compile_graph(graph, options, after)
         key = key_of(graph, options)

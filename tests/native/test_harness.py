@@ -51,7 +51,7 @@ def test_a_byte_beside_a_window_is_out_of_reach(at_end: bool):
 def small() -> Native:
     net = Net()
     x = net.input("x", image(40, 5, 6))
-    return compile_native(with_random_weights(net.output(net.chain(x, stage("conv", channels=40, kernel=3, pad=1)))))
+    return compile_native(with_random_weights(net.output(net.chain(x, stage("conv", channels=40, kernel=5, pad=2)))))
 
 
 def change(native: Native, kernel: str, edit: Callable[[Step], Step]) -> Native:

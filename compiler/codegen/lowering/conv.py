@@ -91,9 +91,10 @@ def pack_direct(weight: Numbers, lanes: int, vectors: int, planar: bool) -> Pack
     def write(packed: Array) -> None:
         numbers = np.asarray(weight, np.float32)
         for begin, end, block in _pieces(inside, 1 if planar else lanes):
-            blocks = packed[:, begin * taps * size : end * taps * size].reshape(groups, -1, taps, block, size)
+            count = (end - begin) // block
+            blocks = packed[:, begin * taps * size : end * taps * size].reshape(groups, count, taps, block, size)
             for first, last, many in _pieces(out, size):
-                taken = numbers[first:last, begin:end].reshape(-1, many, blocks.shape[1], block, taps)
+                taken = numbers[first:last, begin:end].reshape((last - first) // many, many, count, block, taps)
                 blocks[first // size : -(-last // size), ..., :many] = taken.transpose(0, 2, 4, 3, 1)
 
     return Packed((groups, inside * taps * size), write)
