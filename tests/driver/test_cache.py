@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from command import Command
+from safetensors.numpy import save, save_file
 
 import cnnc
 from cnnc.compiler.pipeline import Options, compile_graph
@@ -20,9 +21,10 @@ from cnnc.keys import key_of
 from cnnc.runtime import runner as loop
 from cnnc.runtime.abi import Artifact
 from cnnc.runtime.background import finish
+from cnnc.runtime.errors import WeightsError
 from cnnc.runtime.runner import runner, runner_ir
 from cnnc.runtime.store import Store, user_store
-from cnnc.weights import bind
+from cnnc.weights import bind, bound
 
 TEXT = "model M { input x: f32[N, 3, 6, 6]  output y = x -> conv(20, 3) -> relu -> flatten -> dense(4) }"
 NETWORK = cnnc.parse(TEXT)
@@ -120,6 +122,30 @@ def test_keys_differ_with_all_that_matters():
     ]
     assert len(set(keys)) == len(keys)
     assert key_of(bind(cnnc.parse(TEXT), WEIGHTS), Options()) == keys[0]
+
+
+def test_a_key_is_of_the_numbers_wherever_they_come_from(tmp_path: Path):
+    save_file(WEIGHTS, tmp_path / "w.safetensors")
+    with bound(NETWORK, tmp_path / "w.safetensors") as graph:
+        assert key_of(graph, Options()) == key_of(bind(NETWORK, WEIGHTS), Options())
+
+
+def test_what_is_made_of_a_file_that_changes_meanwhile_is_not_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "w.safetensors"
+    save_file(WEIGHTS, path)
+
+    def meanwhile(*args: Any) -> Artifact:
+        path.write_bytes(save({name: 2 * array for name, array in WEIGHTS.items()}))
+        return compile_graph(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cnnc.build.compile_graph", meanwhile)
+        with pytest.raises(WeightsError, match="it changed while it was read"):
+            cnnc.compile(NETWORK, weights=path)
+    finish()
+    assert not [*folder.glob("*")]
 
 
 def cut(data: bytearray) -> bytearray:

@@ -15,8 +15,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from cnnc.compiler.frontend import load, parse_text
-from cnnc.compiler.frontend.weights import load_weights, open_weights, random_weights
+from cnnc.compiler.frontend.weights import deferred_weights, load_weights, open_weights, random_weights, safetensors
 from cnnc.compiler.frontend.weights.fitting import fit
+from cnnc.compiler.ir.deferred import Deferred, parts_of
 from cnnc.runtime.errors import WeightsError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -96,6 +97,28 @@ def test_the_search_for_renames_ends_soon():
     assert time.process_time() - started < 2
 
 
+def test_numbers_that_are_read_late_are_the_same(digits, files, monkeypatch):
+    """As a whole, and part by part."""
+    monkeypatch.setattr(safetensors, "PART", 1000)
+    whole = load_weights(digits, files[0])
+    with deferred_weights(digits, files[0]) as late:
+        for name, param in late.params.items():
+            assert isinstance(param.data, Deferred)
+            numbers = np.asarray(whole.params[name].data)
+            np.testing.assert_array_equal(np.asarray(param.data), numbers)
+            assert b"".join(bytes(part) for part in parts_of(param.data)) == numbers.tobytes()
+
+
+def test_a_file_that_changes_while_it_is_open_is_refused(digits, files, tmp_path):
+    changing = tmp_path / "w.safetensors"
+    changing.write_bytes(files[0].read_bytes())
+    with pytest.raises(WeightsError, match="it changed while it was read"), deferred_weights(digits, changing) as late:
+        late.read()
+        with changing.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\1")
+
+
 @pytest.mark.parametrize("kind", [0, 1])
 def test_files_that_shrink_are_refused(kind, files, tmp_path):
     shrinking = tmp_path / files[kind].name
@@ -104,6 +127,16 @@ def test_files_that_shrink_are_refused(kind, files, tmp_path):
         os.truncate(shrinking, 2000)
         for tensor in stored.values():
             tensor.read()
+
+
+def test_a_file_that_shrinks_is_refused_part_by_part(files, tmp_path):
+    shrinking = tmp_path / "w.safetensors"
+    shrinking.write_bytes(files[0].read_bytes())
+    with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as stored:
+        os.truncate(shrinking, 2000)
+        for tensor in stored.values():
+            for part in tensor.parts():
+                assert part
 
 
 def test_weights_that_memory_has_no_room_for_are_refused(tmp_path):

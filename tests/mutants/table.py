@@ -326,6 +326,8 @@ GRAPH_PASSES = _of(
     ("fold_batchnorm.py", "return None if padded else layer", "return layer", "padding is normalised too", PASSES),
     ("fold_batchnorm.py", " and graph.sole_reader(value) is norm else None", " else None",
      "other readers are normalised too", PASSES),
+    ("fold_batchnorm.py", "kernels.min(axes, keepdims=True)", "kernels.max(axes, keepdims=True)",
+     "negative numbers may overflow", PASSES),
     ("fold_batchnorm.py", "bias = bias * scale + shift", "bias = bias + shift", "the bias is not scaled", PASSES),
     ("fold_constants.py", "if graph.is_output(value) or any(", "if any(",
      "a constant output is not kept", PASSES),

@@ -107,6 +107,19 @@ def test_not_where_a_weight_would_overflow():
     assert kept(net)
 
 
+@pytest.mark.parametrize("number", [3e38, -3e38, np.inf, np.nan])
+@pytest.mark.parametrize("order", [norm_after, norm_before])
+def test_not_where_a_single_number_would_overflow(order: Any, number: float):
+    net, y = order("conv in groups")
+    net.graph.outputs = {"y": y}
+    numbers = {role: np.ones_like(net.graph.params[f"w.{role}"].data) for role in ("conv.weight", "batchnorm.weight")}
+    numbers["batchnorm.weight"] *= 4
+    net.graph = net.graph.bind({f"w.{role}": data for role, data in numbers.items()})
+    assert not kept(net)
+    numbers["conv.weight"][4, 0, 1, 2] = number
+    assert kept(net)
+
+
 def test_shared_weights_stay_as_they_were():
     net = Net()
     x, z = net.input("x"), net.input("z")
