@@ -169,10 +169,10 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     half, pooling = halves_last(outside, target.lanes), _pooling(graph, region)
     apart = pool_cycles(out, tuple(size)) if pooling else 0.0
     tile = best_tile(size[1], vectors, target, half=half)
-    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile)
+    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target)
     if pooling:
         small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True)
-        together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small)
+        together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small, target)
         cycles, tile = min((cycles + apart, tile), (together, small))
     choice = Choice("direct", *tile)
     if exact or not takes_tiles(op, inside, target.lanes):

@@ -24,6 +24,9 @@ _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
 _MANY = 500  # of Winograd's tiles
 _TILES = 32  # that use the same weights; no more are too few to halve for two threads
+_SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
+_LATENCY = 4.0  # cycles of a multiply-add
+_STREAM = 20.0  # bytes of weights a cycle
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -32,16 +35,27 @@ def halves_last(channels: int, lanes: int) -> bool:
     return lanes == 16 and 0 < channels % lanes <= lanes // 2
 
 
-def tile_cycles(pixels: int, vectors: float) -> float:
+def tile_cycles(pixels: int, vectors: float, target: Target) -> float:
     """Cycles for one input channel into a tile: two multiply-adds and two loads start a cycle, the slower one binds.
 
-    A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand.
+    A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand. AVX2 has
+    no such operand that spreads a number. There tiles are so small that also bind the time until a sum can be added to
+    again, and weights, which come from the L2 cache for each tile.
     """
-    return max(pixels * vectors / 2, (pixels + vectors) / 2) + _LOOP
+    multiplies, loads = pixels * vectors / 2, (pixels + vectors) / 2
+    if target.lanes != 8:
+        return max(multiplies, loads) + _LOOP
+    return max(multiplies, _SPREAD * loads, _LATENCY, vectors * target.vector_bytes / _STREAM) + _LOOP
 
 
 def direct_cycles(
-    window: Window, image: tuple[int, ...], out: tuple[int, ...], channels: int, vectors: int, tile: tuple[int, int]
+    window: Window,
+    image: tuple[int, ...],
+    out: tuple[int, ...],
+    channels: int,
+    vectors: int,
+    tile: tuple[int, int],
+    target: Target,
 ) -> float:
     """A direct convolution, which skips taps where a whole tile meets only padding."""
     p, v = tile
@@ -51,7 +65,7 @@ def direct_cycles(
             window.kernel, window.dilation, window.stride, window.sides[:2], image, out, (1, p), strict=True
         )
     )
-    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v)
+    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v, target)
 
 
 def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, count: int, pixels: int) -> int:
@@ -109,7 +123,7 @@ def winograd_cycles(
     """
     p, v = tile
     chunks = ceil(tiles / p)
-    chunk, weights = channels * tile_cycles(p, v), channels * v * target.vector_bytes
+    chunk, weights = channels * tile_cycles(p, v, target), channels * v * target.vector_bytes
     first, again = (max(0.0, weights / speed - chunk) for speed in _WEIGHTS)
     far = _FAR if block * p * channels * size * size * 4 > target.l2_bytes // 2 else 0
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
@@ -192,7 +206,7 @@ def best_tile(
                 break
             if pooled and not pooled_room(p, v, target):
                 continue
-            cycles = tile_cycles(p, v - half / 2 if v == vectors else v) * ceil(columns / p) * (vectors // v)
+            cycles = tile_cycles(p, v - half / 2 if v == vectors else v, target) * ceil(columns / p) * (vectors // v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)
     return tile
