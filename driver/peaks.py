@@ -46,7 +46,7 @@ def multiplying(target: Target, *, fed: bool, rounds: int = _ROUNDS) -> Rate:
     """Multiply-adds of one core, in floating-point operations."""
     kernel = Multiplying(fed)
     words = [aligned(_OPERANDS).view(np.float32) for _ in range(2)]
-    return Rate(_callable(kernel, target, words, rounds), rounds * kernel.operations(target.lanes))
+    return Rate(_callable(kernel, target, words, rounds), rounds * kernel.operations(target))
 
 
 def reading(target: Target, size: int = MEMORY) -> Rate:

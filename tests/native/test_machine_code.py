@@ -16,6 +16,7 @@ from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue
+from cnnc.compiler.codegen.kernels.peak import Multiplying
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.ir.graph import Graph
@@ -76,6 +77,17 @@ def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str)
     assembly = assembly_of(e.text(), level)
     assert level.registers == 16 or not SPILL.search(innermost(assembly))
     assert innermost(assembly).count("\tprefetch") == level.lanes * max(1, 2 * level.vector_bytes // level.line_bytes)
+
+
+@every_cpu
+@pytest.mark.parametrize("fed", [True, False])
+def test_the_peak_is_of_multiply_adds_alone(cpu: str, fed: bool):
+    level, kernel = target(cpu), Multiplying(fed)
+    e = Emitter(level)
+    kernel.emit(e, "peak")
+    inner = innermost(assembly_of(e.text(), level))
+    assert 2 * level.lanes * len(SUM.findall(inner)) == kernel.operations(level)
+    assert not SPILL.search(inner)
 
 
 @every_cpu
