@@ -87,7 +87,7 @@ def test_the_peak_is_of_multiply_adds_alone(cpu: str, fed: bool):
     kernel.emit(e, "peak")
     inner = innermost(assembly_of(e.text(), level))
     assert 2 * level.lanes * len(SUM.findall(inner)) == kernel.operations(level)
-    assert not SPILL.search(inner)
+    assert not level.fma or not SPILL.search(inner)
 
 
 @every_cpu
