@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 import test_places
 from builder import Net, features, image, stage, with_random_weights
-from harness import EVERY_PASS, compile_native, every_cpu
+from harness import CPUS, EVERY_PASS, compile_native
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter
@@ -27,6 +27,7 @@ from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_r
 from cnnc.compiler.schedule.schedule import WINOGRAD
 from cnnc.compiler.schedule.target import Target, target
 
+any_cpu = pytest.mark.parametrize("cpu", CPUS)  # whether or not this machine runs what is made for it
 SUM = re.compile(r"\t(?:vfmadd\w+ps|addps)\t")
 SPILL = re.compile(r"\tv?(?:mov[au]ps|fmadd\w+ps|mulps|addps)\t[^\n]*\(%rsp\)")
 
@@ -53,7 +54,7 @@ def tiles(cpu: Target) -> list[tuple[int, int]]:
     return sorted({best_tile(c, v, cpu) for c in columns for v in (1, 2, 3, 4, 5, 6, 8, 12, 16, 32)})
 
 
-@every_cpu
+@any_cpu
 def test_tiles_multiply_and_add_in_registers(cpu: str):
     """One operation for each product of the unrolled block of channels. With 32 registers all sums stay in them. With
     16, where a single vector of channels meets many pixels, LLVM keeps some on the stack: slower than if it did not,
@@ -69,7 +70,7 @@ def test_tiles_multiply_and_add_in_registers(cpu: str):
             assert spills <= sums // 4, (pixels, vectors)
 
 
-@every_cpu
+@any_cpu
 def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str):
     level = target(cpu)
     e, ahead = Emitter(level), Ahead(tensors=True, following=True)
@@ -79,7 +80,7 @@ def test_tiles_of_single_pixels_fetch_the_next_weights_without_a_spill(cpu: str)
     assert innermost(assembly).count("\tprefetch") == level.lanes * max(1, 2 * level.vector_bytes // level.line_bytes)
 
 
-@every_cpu
+@any_cpu
 @pytest.mark.parametrize("fed", [True, False])
 def test_the_peak_is_of_multiply_adds_alone(cpu: str, fed: bool):
     level, kernel = target(cpu), Multiplying(fed)
@@ -90,7 +91,7 @@ def test_the_peak_is_of_multiply_adds_alone(cpu: str, fed: bool):
     assert not level.fma or not SPILL.search(inner)
 
 
-@every_cpu
+@any_cpu
 def test_a_depthwise_window_stays_in_registers_where_it_fits(cpu: str):
     """Then each pixel of its rows is loaded once."""
     level = target(cpu)
@@ -108,7 +109,7 @@ def test_a_depthwise_window_stays_in_registers_where_it_fits(cpu: str):
             assert loads <= 3 * ((pixels - 1) * stride + 3) + 1  # the bias
 
 
-@every_cpu
+@any_cpu
 @pytest.mark.parametrize("outputs", WINOGRAD.values())
 @pytest.mark.parametrize("following", [True, False])
 def test_winograds_products_stay_in_registers(cpu: str, outputs: int, following: bool):
@@ -129,14 +130,14 @@ def test_winograds_products_stay_in_registers(cpu: str, outputs: int, following:
             assert spills <= (2 if outputs == 6 else 0), (pixels, vectors)
 
 
-@every_cpu
+@any_cpu
 def test_registers_are_as_wide_as_the_target_has_them(cpu: str):
     inner = tile(3, 2, target(cpu))
     register = {16: "%zmm", 8: "%ymm", 4: "%xmm"}[target(cpu).lanes]
     assert all(register in line for line in inner.splitlines() if SUM.search(line))
 
 
-@every_cpu
+@any_cpu
 @pytest.mark.parametrize("step", [1, 2])
 def test_tiles_on_planar_images_do_not_spill(cpu: str, step: int):
     level = target(cpu)
@@ -146,7 +147,7 @@ def test_tiles_on_planar_images_do_not_spill(cpu: str, step: int):
         assert not level.fma or not SPILL.search(inner), (pixels, vectors)
 
 
-@every_cpu
+@any_cpu
 @pytest.mark.parametrize("pool", ["max", "mean"])
 def test_tiles_that_are_pooled_do_not_spill(cpu: str, pool: Literal["max", "mean"]):
     level = target(cpu)
@@ -190,7 +191,7 @@ def every_operator(lanes: int) -> Graph:
     return net.graph
 
 
-@every_cpu
+@any_cpu
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 def test_nothing_is_called(cpu: str, disabled: frozenset[str]):
     """No exp of the C library's for each lane, nor anything else that a CPU without FMA or masks might want."""
