@@ -141,13 +141,14 @@ def folded(text: str, first: str, later: str) -> list[str]:
 
 
 _LONGEST_WORD, _LONGEST = 60, 2_000  # of what messages say
+_LONG_WORD = re.compile(rf"\w{{{_LONGEST_WORD + 1},}}")
 
 _WIDEST = 72  # with the line's number before it, what a terminal of 80 columns holds
 
 
 def _told(text: str) -> str:
     """A text without the middle of long words and, if it is long itself, without its own."""
-    return _ends(re.sub(r"\w+", lambda word: _ends(word[0], _LONGEST_WORD), text), _LONGEST)
+    return _ends(_LONG_WORD.sub(lambda word: _ends(word[0], _LONGEST_WORD), text), _LONGEST)
 
 
 def _ends(text: str, most: int) -> str:

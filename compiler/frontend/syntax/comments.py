@@ -29,7 +29,7 @@ def comments_of(text: str) -> dict[int, str]:
     return {match.start(): match[0].rstrip() for match in found if match[0][0] == "#"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Begin(Mark):
     """The line that a statement or a declaration begins, the comments above it first. A blank line is kept, or made."""
 
@@ -37,7 +37,7 @@ class Begin(Mark):
     blank: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Last(Mark):
     """The comments above a closing bracket or, with None, above the end of the file."""
 
@@ -45,7 +45,7 @@ class Last(Mark):
     blanks: bool = False  # are kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Value(Mark):
     """The space before the value of a statement; if there are comments above it, a new line, indented up to its end."""
 
@@ -110,14 +110,16 @@ class Weaver:
             match item:
                 case lark.Token():
                     self._word(item)
+                case str():
+                    self.woven.append(item)
                 case Begin():
                     self._begin(_start(item.token), item.blank)
-                case Last():
-                    self._last(_END if item.token is None else _start(item.token), item.blanks)
                 case Value():
                     self._value(_start(item.token))
                 case ValueEnd():
                     self._put(*((End.NEST, End.GROUP) if self.value_is_below else ()))
+                case Last():
+                    self._last(_END if item.token is None else _start(item.token), item.blanks)
                 case _:
                     self._put(item)
         return self.woven

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """A place to break, `flat` where it does not. `hard`: always breaks; `fill`: only if what follows does not fit."""
 
@@ -30,13 +30,13 @@ class Kind(Enum):
     LATE = auto()  # a pipe that breaks only after what stands before it has
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     doc: Doc
     kind: Kind = Kind.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Nest:
     """Indents the lines in it if the group around it breaks."""
 
@@ -44,21 +44,21 @@ class Nest:
     by: int = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IfBroken:
     """Text that is written only where the group around it breaks."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OwnLine:
     """A comment with a line to itself. In the middle of a line it ends that, and the rest is indented."""
 
     comment: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LineEnd:
     """A comment at the end of its line: the next place to break does. It has no say in what fits."""
 
@@ -74,12 +74,12 @@ Doc: TypeAlias = "str | Line | Group | Nest | IfBroken | OwnLine | LineEnd | Mar
 HARD = Line("", hard=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Open:
     kind: Kind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Indent:
     by: int
 
@@ -97,16 +97,19 @@ def flatten(doc: Doc) -> Iterator[Item]:
     rest: list[Doc | End] = [doc]
     while rest:
         part = rest.pop()
-        if isinstance(part, tuple):
-            rest.extend(reversed(part))
-        elif isinstance(part, Group):
-            yield Open(part.kind)
-            rest += (End.GROUP, part.doc)
-        elif isinstance(part, Nest):
-            yield Indent(part.by)
-            rest += (End.NEST, part.doc)
-        else:
-            yield part
+        match part:
+            case tuple():
+                rest.extend(reversed(part))
+            case str():
+                yield part
+            case Group():
+                yield Open(part.kind)
+                rest += (End.GROUP, part.doc)
+            case Nest():
+                yield Indent(part.by)
+                rest += (End.NEST, part.doc)
+            case _:
+                yield part
 
 
 def write(stream: Iterable[Item], width: int) -> str:

@@ -79,7 +79,7 @@ def _words(text: str) -> list[str]:
 # From rules of the grammar to documents
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
     """A part of the file: its document, and its first and last token.
 
@@ -150,7 +150,9 @@ class _Layout:
     def binding(self, *parts: Any) -> _Piece:
         name, *rest = _present(parts)
         if rest[0] == "=":
-            return replace(_phrase(name, *rest), sort="setting")
+            piece = _phrase(name, *rest)
+            piece.sort = "setting"
+            return piece
         others = list(takewhile(lambda part: part not in (":", "="), rest))
         lines = tuple((",", Line(fill=True), other) for other in others[1::2])
         names = _Piece(name, [name, *others][-1], Group((name, Nest(lines))))
@@ -269,12 +271,16 @@ def _doc(part: Token | _Piece) -> Doc:
 def _phrase(*given: Token | _Piece | None) -> _Piece:
     """Parts with spaces between them, as `input x: f32[N]`."""
     parts = _present(given)
-    doc = [_doc(parts[0])]
-    for before, part in pairwise(parts):
-        if before == "=":
-            doc.append((Value(_first(part)), _doc(part), ValueEnd()))
+    doc: list[Doc] = [_doc(parts[0])]
+    value = False  # follows
+    for part in parts[1:]:
+        if value:
+            doc += Value(_first(part)), _doc(part), ValueEnd()
+        elif isinstance(part, Token) and part.type == "COLON":
+            doc.append(part)
         else:
-            doc.append(part if part == ":" else (" ", _doc(part)))
+            doc += " ", _doc(part)
+        value = isinstance(part, Token) and part.type == "EQUAL"
     return _Piece(_first(parts[0]), _last(parts[-1]), tuple(doc))
 
 
@@ -339,5 +345,5 @@ def _table(statements: Sequence[_Piece | Token]) -> Iterator[_Piece | Token]:
     for part in statements:
         if isinstance(part, _Piece) and part.sort == "setting":
             name, *rest = part.doc  # type: ignore[misc]
-            part = replace(part, doc=(name, " " * (widest - len(part.first)), *rest))
+            part.doc = name, " " * (widest - len(part.first)), *rest
         yield part
