@@ -65,7 +65,7 @@ class Window:
     def room(self, x: Type) -> tuple[Size, Size]:
         """Height and width of the padded input."""
         top, left, bottom, right = self.pad
-        return x.height + top + bottom, x.width + left + right
+        return x.height + (top + bottom), x.width + (left + right)
 
     def output_size(self, x: Type) -> tuple[Size, Size]:
         """Windows that fit; with `ceil` also a last one that starts inside the input or its left pad."""

@@ -120,8 +120,10 @@ class Weaver:
                     self._put(*((End.NEST, End.GROUP) if self.value_is_below else ()))
                 case Last():
                     self._last(_END if item.token is None else _start(item.token), item.blanks)
-                case _:
+                case Line():  # comments come from nowhere else
                     self._put(item)
+                case _:
+                    self.woven.append(item)
         return self.woven
 
     def _put(self, *items: Item) -> None:

@@ -144,6 +144,8 @@ def _breaks_of(items: Sequence[Item]) -> _Breaks:
     ended = False
     for i, item in enumerate(items):
         match item:
+            case str():
+                pass
             case Open():
                 opened.append(i)
             case End.GROUP:
