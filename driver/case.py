@@ -51,7 +51,8 @@ class Case:
     @property
     def weights(self) -> dict[str, Array]:
         """The numbers that the text does not hold itself, by name."""
-        return {name: array for name in stored(self.graph) if (array := self.graph.params[name].data) is not None}
+        known = {name: self.graph.params[name].data for name in stored(self.graph)}
+        return {name: np.asarray(data) for name, data in known.items() if data is not None}
 
     @property
     def text(self) -> str:

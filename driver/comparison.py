@@ -141,4 +141,4 @@ def told(node: Node) -> str:
 
 def _learned(graph: Graph) -> dict[str, Array]:
     data = {node.name: graph.params[node.weights["value"]].data for node in graph.nodes("param")}
-    return {name: array for name, array in data.items() if array is not None}
+    return {name: np.asarray(numbers) for name, numbers in data.items() if numbers is not None}

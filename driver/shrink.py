@@ -149,7 +149,9 @@ def _rebuilt(graph: Graph, changes: Mapping[str, Change]) -> Graph:
 
 def _param(old: Param, shape: tuple[int, ...], literal: Array | None) -> Param:
     assert old.data is not None, "the weights are bound"
-    return replace(old, type=Type("f32", shape), data=_fitted(old.data, shape) if literal is None else literal)
+    return replace(
+        old, type=Type("f32", shape), data=_fitted(np.asarray(old.data), shape) if literal is None else literal
+    )
 
 
 def _fitted(array: Array, shape: tuple[int, ...]) -> Array:

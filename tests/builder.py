@@ -98,7 +98,7 @@ def with_random_weights(graph: Graph) -> Graph:
     for name, param in graph.params.items():
         numbers = random.standard_normal(param.type.shape).astype(np.float32)  # type: ignore[arg-type]
         data[name] = np.abs(numbers) if name.endswith("running_var") else numbers
-        data[name] = param.data if param.data is not None and not param.trained else data[name]
+        data[name] = np.asarray(param.data) if param.data is not None and not param.trained else data[name]
     return graph.bind(data)
 
 

@@ -160,7 +160,7 @@ def test_layers(cpu: str, name: str):
 def weights_of(native: Native) -> dict[str, torch.Tensor]:
     """The only layer's weights by role, in double precision."""
     data = {name.rpartition(".")[2]: param.data for name, param in native.graph.params.items()}
-    return {role: torch.tensor(array.astype(np.float64)) for role, array in data.items() if array is not None}
+    return {role: torch.tensor(np.asarray(array, np.float64)) for role, array in data.items() if array is not None}
 
 
 def test_every_operator_with_a_kernel_is_tried():

@@ -31,7 +31,7 @@ def answer(graph: Graph, **changed: np.ndarray) -> np.ndarray:
 
 def weight_of(graph: Graph, role: str = "weight") -> np.ndarray:
     (data,) = (param.data for name, param in graph.params.items() if name.endswith(role) and param.data is not None)
-    return data.copy()
+    return np.array(data)
 
 
 LAYERS = pytest.mark.parametrize("name", ["conv", "depthwise", "dense"])
