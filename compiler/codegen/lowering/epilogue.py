@@ -24,7 +24,7 @@ def param(planner: Planner, node: Node, role: str) -> Array:
 
 
 def deferred(planner: Planner, node: Node, role: str) -> Numbers:
-    """A node's weights, which may not be made before they are packed."""
+    """A node's weights, perhaps still to be made: whoever packs them asks for the numbers."""
     data = planner.graph.params[node.weights[role]].data
     assert data is not None, "the graph's weights are bound before it is lowered"
     return data

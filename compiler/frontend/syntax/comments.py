@@ -120,7 +120,7 @@ class Weaver:
                     self._put(*((End.NEST, End.GROUP) if self.value_is_below else ()))
                 case Last():
                     self._last(_END if item.token is None else _start(item.token), item.blanks)
-                case Line():  # comments come from nowhere else
+                case Line():  # after which a comment's line has begun anew
                     self._put(item)
                 case _:
                     self.woven.append(item)
