@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -409,6 +411,47 @@ def test_a_file_that_does_not_parse_has_no_layout():
     with pytest.raises(ModelError) as caught:
         formatted("const a = [1\nconst b = 2x\n")
     assert [finding.code for finding in caught.value.diagnostics] == ["E0102", "E0106"]  # type: ignore[attr-defined]
+
+
+NESTING = {
+    "(@)": "1", "[@]": "", "(1, @)": "1", "f(@)": "", "f(k=@)": "1", "@(1)": "f", "a[@]": "0", "@[0]": "a", "@.b": "a",
+    "-@": "1", "- @": "x", "not @": "true", "2**@": "3", "1 + (@)": "2", "1 < (@)": "2", "(relu -> @)": "relu",
+    "(@ as n)": "relu", "if @ then 1 else 2": "true", "if a then @ else 2": "1", "if a then 1 else @": "2",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("around", NESTING)
+def test_files_that_nest_too_deeply_have_no_layout(around: str):
+    """Just those that have no syntax tree."""
+    before, after = around.split("@")
+
+    def is_refused(depth: int, by: Callable[[Source], object]) -> bool:
+        try:
+            by(Source("<text>", f"const a = {before * depth}{NESTING[around]}{after * depth}"))
+        except ModelError:
+            return True
+        return False
+
+    too_deep = bisect_left(range(210), True, lo=50, key=lambda depth: is_refused(depth, parse))
+    assert 50 < too_deep < 210
+    assert [is_refused(depth, format) for depth in range(too_deep - 2, too_deep + 2)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const a = f (1)", "const a = b [0]", "block b (x) = relu", "model m (x) { input x output y = x }",
+        "model m { input x: f32 [N] output y = x }", "const a = f(k=1, 2)", "const a = f(1, k=1, j=2, 3)",
+        f"const a = {2**63}", f"const a = [-{2**64}]", f"const a = 0.{'1' * 400}",
+    ],
+)  # fmt: skip
+def test_what_the_grammar_cannot_express_has_no_layout(text: str):
+    with pytest.raises(ModelError) as of_tree:
+        parse(Source("<text>", text))
+    with pytest.raises(ModelError) as of_layout:
+        formatted(text)
+    assert str(of_layout.value) == str(of_tree.value)
+    assert formatted(f"const a = [{2**63 - 1}, 0.{'1' * 390}, f(1, k=1)]")
 
 
 def test_a_layout_that_could_not_be_read_again_is_refused():

@@ -11,7 +11,7 @@ from ...ir.kinds import cut
 from ...ir.types import BATCH
 from ..report import Failure, Silenced
 from ..syntax import ast
-from ..syntax.build import Fault
+from ..syntax.faults import Fault
 from ..syntax.lalr import Unexpected
 from ..syntax.parse import expression
 from . import types

@@ -12,7 +12,7 @@ from ...ir.structure import Parameter
 from ...ir.types import Type, Undecided, ints
 from ..report import SOME_TENSOR, UNKNOWN, Failure, Silenced, SomeTensor, Unknown
 from ..syntax import ast
-from ..syntax.build import Fault
+from ..syntax.faults import Fault
 from ..syntax.lalr import Unexpected
 from ..syntax.parse import expression
 from . import types

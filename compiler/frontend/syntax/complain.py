@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Set
 
 from ..closest import closest
-from .build import Fault
+from .faults import Fault
 from .foreign import SIGNS, WORDS
 from .layout import Part
 from .page import Page

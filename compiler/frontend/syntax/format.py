@@ -27,9 +27,9 @@ Formatting again changes nothing. Words stay, but for commas at the end of brack
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, wraps
 from itertools import pairwise, takewhile
 from typing import Any, Literal
 
@@ -41,7 +41,8 @@ from ..uncollected import uncollected
 from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
-from .lalr import Parser
+from .faults import Fault, deeper, end_of, in_order, start_of, touch, value_of
+from .lalr import Parser, Unexpected
 from .parse import parse
 from .sources import check_source
 from .words import words_of
@@ -60,8 +61,11 @@ def format(source: Source) -> str:
 
 
 def _laid_out(source: Source) -> str:
-    parse(source)
-    document: Doc = _parser().parse(source.text, "file")
+    try:
+        document: Doc = _parser().parse(source.text, "file")
+    except (Unexpected, Fault):
+        parse(source)  # which tells all that is wrong
+        raise
     return write(Weaver(source.text).weave(flatten(document)), WIDTH)
 
 
@@ -90,11 +94,27 @@ class _Piece:
     last: Token
     doc: Doc
     aligned: Doc = ()
-    sort: Literal["", "number", "numbers", "list", "conditional", "setting", "statements"] = ""
+    sort: Literal["", "number", "numbers", "list", "conditional", "keyword", "setting", "statements"] = ""
+    depth: int = 1
+
+
+def _nests(rule: Callable[..., _Piece]) -> Callable[..., _Piece]:
+    """A rule for expressions that are one deeper than those in them."""
+
+    @wraps(rule)
+    def nesting(self: _Layout, *parts: Any) -> _Piece:
+        piece = rule(self, *parts)
+        piece.depth = deeper(start_of(piece.first), [part.depth for part in _items(parts)])
+        return piece
+
+    return nesting
 
 
 class _Layout:
-    """One method for each rule of the grammar. Lark calls them while it parses, so nothing recurses."""
+    """One method for each rule of the grammar. Lark calls them while it parses, so nothing recurses.
+
+    What is wrong by rules that the grammar cannot express raises `Fault` as it does for the syntax tree.
+    """
 
     def file(self, *declarations: _Piece) -> Doc:
         begun = (
@@ -112,6 +132,8 @@ class _Layout:
     def block(self, keyword: Token, name: Token, *parts: Any) -> _Piece:
         """A block or a model."""
         parameters, *rest = parts
+        if parameters:
+            touch(end_of(name), parameters.first)
         head = _Piece(keyword, name, (keyword, " ", name, parameters.doc if parameters else ()))
         if isinstance(rest[0], _Piece):
             return _Piece(keyword, rest[0].last, (head.doc, " ", rest[0].doc), sort="statements")
@@ -166,11 +188,13 @@ class _Layout:
         return _Piece(kind, body.last, (head.doc, " ", body.doc))
 
     def tensor_type(self, dtype: Token, opened: Token, *parts: Any) -> _Piece:
+        touch(end_of(dtype), opened)
         sizes = _bracket(opened, *parts)
         return _Piece(dtype, sizes.last, (dtype, sizes.doc))
 
     # Expressions
 
+    @_nests
     def conditional(
         self, keyword: Token, condition: _Piece, then: Token, value: _Piece, otherwise: Token, other: _Piece
     ) -> _Piece:
@@ -181,6 +205,7 @@ class _Layout:
         piece = _hanging(keyword, clause, (Line(), otherwise, " ", last), other.last)
         return replace(piece, sort="conditional")
 
+    @_nests
     def pipe(self, head: _Piece, *parts: Any) -> _Piece:
         lines: list[list[tuple[Token, _Piece]]] = [[]]
         before = head
@@ -192,9 +217,11 @@ class _Layout:
         sort = "list" if head.sort == "list" else ""
         return _Piece(head.first, before.last, _pipe(head, lines, 2), _pipe(head, lines, 0), sort)
 
+    @_nests
     def named(self, stage: _Piece, keyword: Token, name: Token) -> _Piece:
         return _phrase(stage, keyword, name)
 
+    @_nests
     def chain(self, first: _Piece, *parts: Any) -> _Piece:
         """Operators of one tightness, each at the beginning of a line where they don't fit on one."""
         space = "" if parts[0].type in ("STAR", "SLASH", "FLOOR", "PERCENT", "POWER") else " "
@@ -204,21 +231,28 @@ class _Layout:
 
     compare = chain
 
+    @_nests
     def unary(self, operator: Token, operand: _Piece) -> _Piece:
         sign = (operator, " ") if operator == "not" else operator
         return _Piece(operator, operand.last, (sign, operand.doc), sort="number" if operand.sort == "number" else "")
 
+    @_nests
     def call(self, callee: _Piece, opened: Token, *parts: Any) -> _Piece:
+        touch(end_of(callee.last), opened)
+        in_order((part.sort == "keyword", start_of(part.first), end_of(part.last)) for part in _items(parts))
         return _tight(callee, _bracket(opened, *parts))
 
-    def keyword(self, *parts: Any) -> _Piece:
-        return _tight(*parts)
+    def keyword(self, name: Token, sign: Token, value: _Piece) -> _Piece:
+        return replace(_tight(name, sign, value), sort="keyword", depth=value.depth)
 
+    @_nests
     def attribute(self, of: _Piece, dot: Token, name: Token) -> _Piece:
         space = " " if of.sort == "number" else ""  # `2.x` is no number
         return _Piece(of.first, name, (of.doc, space, dot, name))
 
+    @_nests
     def index(self, of: _Piece, opened: Token, at: _Piece, closed: Token) -> _Piece:
+        touch(end_of(of.last), opened)
         return _tight(of, _bracket(opened, at, closed, comma=False))
 
     def name(self, token: Token) -> _Piece:
@@ -227,16 +261,20 @@ class _Layout:
     string = constant = name
 
     def number(self, token: Token) -> _Piece:
+        value_of(token)
         return _Piece(token, token, token, sort="number")
 
+    @_nests
     def list_of(self, opened: Token, *parts: Any) -> _Piece:
         numbers = all(part.sort == "number" for part in _items(parts))
         bracket = _bracket(opened, *parts, fill=numbers, broken=not numbers and _is_broken(opened, parts))
         return replace(bracket, sort="numbers" if numbers else "list")
 
+    @_nests
     def tuple_of(self, opened: Token, *parts: Any) -> _Piece:
         return _bracket(opened, *parts, broken=_is_broken(opened, parts))
 
+    @_nests
     def group(self, opened: Token, inner: _Piece, closed: Token) -> _Piece:
         inner = replace(inner, doc=inner.aligned or inner.doc)
         return _bracket(opened, inner, closed, comma=False)

@@ -17,7 +17,7 @@ from lark.grammar import Rule
 from lark.lexer import TerminalDef
 from lark.parse_tree_builder import ExpandSingleChild
 
-from .build import DEEPEST, Fault
+from .faults import DEEPEST, Fault
 from .tables import Tables
 
 END = "$END"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .build import Fault
+from .faults import Fault
 from .page import CLOSING, Page
 from .words import DECLARING, STATING
 

@@ -7,7 +7,8 @@ from functools import cache
 
 from ...diagnostics import Diagnostic, Source, model_error
 from . import ast, tables
-from .build import Builder, Fault
+from .build import Builder
+from .faults import Fault
 from .lalr import Parser, Unexpected
 from .recover import recover, without
 

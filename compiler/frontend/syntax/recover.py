@@ -9,8 +9,8 @@ from itertools import islice
 from ...diagnostics import Diagnostic, Source, Span, model_error
 from ..report import FINDINGS, incomplete
 from . import ast
-from .build import Fault
 from .complain import complain, meant
+from .faults import Fault
 from .lalr import Parser, Unexpected
 from .layout import Outline, Part, declarations
 from .page import Page
