@@ -106,7 +106,7 @@ class Dim:
 
     def __add__(self, other: Size) -> Size:
         if isinstance(other, int):
-            return Dim(self.terms, self.constant + other)
+            return Dim(self.terms, self.constant + other) if other else self
         return _linear((*self.terms, *other.terms), self.constant + other.constant)
 
     __radd__ = __add__

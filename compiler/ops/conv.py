@@ -85,7 +85,7 @@ def _same(size: Size, kernel: int, stride: int, dilation: int) -> Size:
 
 def _count(size: Size, room: Size, first: Size, reach: int, stride: int, ceil: bool) -> Size:
     if not ceil:
-        return (room - reach) // stride + 1
+        return (room + (stride - reach)) // stride
     count = -(-(room - reach) // stride) + 1
     return count - 1 if (count - 1) * stride >= size + first else count
 

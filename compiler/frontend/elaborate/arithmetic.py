@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ...diagnostics import Refusal
@@ -48,7 +47,7 @@ def _chain(e: ast.Chain, scope: Scope) -> Any:
         return not stops
     value = attempt(e.first, scope)
     divides = any(operator == "//" for operator, _ in e.rest)
-    comment = replace(scope, advice="`//` divides; a comment begins with `#`") if divides else scope
+    comment = scope.advising("`//` divides; a comment begins with `#`") if divides else scope
     for operator, part in e.rest:
         other = attempt(part, comment if operator == "//" else scope)
         failed = value is UNKNOWN or other is UNKNOWN

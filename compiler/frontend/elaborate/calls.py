@@ -83,7 +83,7 @@ def _call(e: ast.Call, scope: Scope) -> Any:
     given = []
     for k, argument in enumerate(e.arguments):
         advice = _words(callee, k, argument.name) if is_operator(callee) else ""
-        inside = replace(scope, advice=advice) if advice or scope.advice else scope
+        inside = scope.advising(advice) if advice or scope.advice else scope
         given.append(Given(argument.name, attempt(argument.value, inside), argument))
     _want_no_tensors(e, callee, given, scope)
     if is_operator(callee):

@@ -13,6 +13,7 @@ from ...ir.types import BATCH, Dim, Undecided, same_size
 Number = int | float | Dim
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
+_ALIKE = (int, float, bool, str)  # equal where Python says so
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -103,15 +104,15 @@ def compare(operator: str, a: Any, b: Any) -> bool:
 
 def equal(a: Any, b: Any) -> bool:
     """Numbers by value, strings, bools, lists elementwise; anything with `none`."""
+    if type(a) is type(b) and type(a) in _ALIKE:
+        return bool(a == b)
     if a is None or b is None:
         return a is b
     if is_number(a) and is_number(b):
         _want_answer(a, b)
         return a == b if isinstance(a, float) or isinstance(b, float) else same_size(a, b)
-    if (isinstance(a, bool) and isinstance(b, bool)) or (isinstance(a, str) and isinstance(b, str)):
-        return a == b
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(map(equal, a, b))
     help = "numbers with numbers, strings with strings, bools with bools, lists with lists; anything with `none`"
     raise Refusal("E0323", f"{told(a)} and {told(b)} cannot be compared", help=help)
 

@@ -91,6 +91,7 @@ class Scope:
     advice: str = ""  # what to say of a name that nobody knows
     body: ast.Body | None = None  # which binds names, now or later
     origins: dict[str, Span] = field(default_factory=dict)  # of parameters: where the argument was written
+    _advising: dict[str, Scope] = field(default_factory=dict, init=False, repr=False)
 
     def copy(self, place: Place) -> Scope:
         """The same names so far, to bind others beside them."""
@@ -105,6 +106,12 @@ class Scope:
     def doubting(self) -> Scope:
         """The same names, for what may never be evaluated."""
         return replace(self, perhaps=True, untaken=True)
+
+    def advising(self, advice: str) -> Scope:
+        """The same names, and what to say of one that nobody knows."""
+        if advice not in self._advising:
+            self._advising[advice] = replace(self, advice=advice)
+        return self._advising[advice]
 
     def within(self, place: Place) -> Scope:
         """The same names, weights born elsewhere."""

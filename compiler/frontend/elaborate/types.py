@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import cast
 
 from ...diagnostics import Diagnostic
@@ -123,7 +122,7 @@ WRITTEN = "a size is a number or one capital letter, and in a model's input perh
 
 
 def _whole(e: ast.Expression, scope: Scope) -> Size:
-    value = evaluate(e, scope if isinstance(e, ast.Constant) else replace(scope, advice=WRITTEN))
+    value = evaluate(e, scope if isinstance(e, ast.Constant) else scope.advising(WRITTEN))
     if not is_number(value) or isinstance(value, float):
         help = "use `//` for whole division" if isinstance(value, float) else ""
         raise scope.fail("E0303", f"a size is a whole number, got {describe(value)}", e, help=help)

@@ -108,7 +108,7 @@ class Weaver:
         """The stream with its marks replaced, and with the comments above and beside its words."""
         for item in stream:
             match item:
-                case lark.Token():
+                case lark.Token() if self.comments:
                     self._word(item)
                 case str():
                     self.woven.append(item)

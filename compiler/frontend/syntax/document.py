@@ -97,19 +97,18 @@ def flatten(doc: Doc) -> Iterator[Item]:
     rest: list[Doc | End] = [doc]
     while rest:
         part = rest.pop()
-        match part:
-            case tuple():
-                rest.extend(reversed(part))
-            case str():
-                yield part
-            case Group():
-                yield Open(part.kind)
-                rest += (End.GROUP, part.doc)
-            case Nest():
-                yield Indent(part.by)
-                rest += (End.NEST, part.doc)
-            case _:
-                yield part
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, tuple):
+            rest.extend(reversed(part))
+        elif isinstance(part, Group):
+            yield Open(part.kind)
+            rest += (End.GROUP, part.doc)
+        elif isinstance(part, Nest):
+            yield Indent(part.by)
+            rest += (End.NEST, part.doc)
+        else:
+            yield part
 
 
 def write(stream: Iterable[Item], width: int) -> str:

@@ -26,13 +26,22 @@ class Page:
     def tokens(self) -> list[Token]:
         return tokens_of(self.text)
 
+    @cached_property
+    def _words(self) -> list[str]:
+        return [token.text for token in self.tokens]
+
     def word(self, i: int) -> str:
         """The text of a token, or nothing where there is none."""
-        return self.tokens[i].text if 0 <= i < len(self.tokens) else ""
+        return self._words[i] if 0 <= i < len(self._words) else ""
+
+    @cached_property
+    def _fresh(self) -> list[bool]:
+        after = [0, *(token.end for token in self.tokens)]
+        return [i == 0 or "\n" in self.text[after[i] : token.start] for i, token in enumerate(self.tokens)]
 
     def fresh(self, i: int) -> bool:
         """Whether a token is the first of its line."""
-        return i == 0 or "\n" in self.text[self.tokens[i - 1].end : self.tokens[i].start]
+        return self._fresh[i]
 
     def touches(self, i: int) -> bool:
         """Whether nothing stands between a token and the one before."""
@@ -59,13 +68,14 @@ class Page:
 
     def begins(self, i: int, words: frozenset[str] = DECLARING | STATING) -> bool:
         """Whether a reserved word begins something, and is no name badly chosen."""
-        if self.word(i) not in words or (self.word(i) in DECLARING and self.word(i + 1) in ("=", ":", ",")):
+        word = self.word(i)
+        if word not in words or (word in DECLARING and self.word(i + 1) in ("=", ":", ",")):
             return False
         follows = i + 1 < len(self.tokens) and self.tokens[i + 1].begins_value and not self.fresh(i + 1)
-        if self.word(i) == "assert":
+        if word == "assert":
             follows |= self.word(i + 1) in ("(", "[", "-")
         if not self.fresh(i):
-            return follows and self.free(i) and self.word(i + 2) in _AFTER_NAME.get(self.word(i), (self.word(i + 2),))
+            return follows and self.free(i) and self.word(i + 2) in _AFTER_NAME.get(word, (self.word(i + 2),))
         return follows or self.free(i) or self.word(i - 1) in STATING
 
     def binds(self, i: int) -> bool:
