@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
+from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
 from cnnc.compiler.schedule.overrides import read_choices
 from cnnc.compiler.schedule.schedule import Choice
@@ -19,7 +21,7 @@ from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
 from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
-from cnnc.weights import Weights, bind, bound
+from cnnc.weights import Weights, begun, bind, bound
 
 # Multiply-accumulates and bytes: 0.15 ms on one core. Waking a thread takes 0.05 ms, in a virtual machine up to 0.6.
 SMALL = 20_000_000
@@ -52,14 +54,18 @@ def compile(
     `after(name, stage, seconds)` sees what each pass and phase made. With `cache`, what was compiled before is taken
     from the user's cache, and nothing is made that could be seen.
     """
-    network = _network(model, settings, sizes).capture(capture)
-    count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
-    if not isinstance(batch, int) or batch < 1:
-        raise TargetError(f"batch is {batch!r}, wanted a positive number of images", code="E0505")
-    options = Options(target_cpu, frozenset(disable), exact, batch, choices(schedule))
-    require_here(target_cpu)
     store = user_store() if cache else None
-    artifact = _compiled(network, weights, options, after, store)
+    with begun(model, weights) if store and after is ignore else nullcontext() as file:
+        network = _network(model, settings, sizes).capture(capture)
+        count, grain = (available(), _grain(network)) if threads is None else (checked(threads), 1)
+        if not isinstance(batch, int) or batch < 1:
+            raise TargetError(f"batch is {batch!r}, wanted a positive number of images", code="E0505")
+        options = Options(target_cpu, frozenset(disable), exact, batch, choices(schedule))
+        require_here(target_cpu)
+        with bound(network, weights, file) as graph:
+            artifact, key = _compiled(graph, options, after, store)
+    if store and key:
+        begin(store.put, key, artifact)  # a hundred megabytes take as long as the first ten answers
     return Net(network.name, Executable(artifact, count, grain, store))
 
 
@@ -77,22 +83,17 @@ def interpret(
     return Net(network.name, Interpreted(bind(network, weights), precision))
 
 
-def _compiled(
-    network: Network, weights: Weights | None, options: Options, after: Callback, store: Store | None
-) -> Artifact:
-    """The artifact of a network: from the store, or compiled and put there."""
-    with bound(network, weights) as graph:
-        if after is not ignore:
-            graph = graph.read()  # whoever looks at graphs may keep them
-        if store is None:
-            return compile_graph(graph, options, after)
-        key = key_of(graph, options)
-        finish()  # what this process made last is perhaps what is asked for
-        if artifact := store.get(key):
-            return artifact
-        artifact = compile_graph(graph, options, after)
-    begin(store.put, key, artifact)  # a hundred megabytes take as long as the first ten answers
-    return artifact
+def _compiled(graph: Graph, options: Options, after: Callback, store: Store | None) -> tuple[Artifact, str | None]:
+    """The artifact of a graph, and the key to keep it under unless it comes from the store."""
+    if after is not ignore:
+        graph = graph.read()  # whoever looks at graphs may keep them
+    if store is None:
+        return compile_graph(graph, options, after), None
+    key = key_of(graph, options)
+    finish()  # what this process made last is perhaps what is asked for
+    if artifact := store.get(key):
+        return artifact, None
+    return compile_graph(graph, options, after), key
 
 
 def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:

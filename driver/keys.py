@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,33 +11,22 @@ import llvmlite.binding as llvm
 
 import cnnc.compiler
 import cnnc.runtime
-from cnnc.compiler.ir.deferred import parts_of
-from cnnc.compiler.ir.graph import Graph, Param
+from cnnc.compiler.ir.deferred import sum_of
+from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.text import show
 from cnnc.compiler.pipeline import Options
 from cnnc.compiler.schedule.target import target
 
-_READERS = 2  # threads
-
 
 def key_of(graph: Graph, options: Options) -> str:
     """The key of a bound graph: its text, its numbers, the options, the CPU, and all that turns them into code."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        numbers = readers.map(_digest, graph.params, graph.params.values())
-        digest = hashlib.sha256()
-        for part in (_compiler(), str(target(options.cpu)), _told(options), show(graph)):
-            digest.update(f"{len(part)}:{part}".encode())
-        for part in numbers:
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _digest(name: str, param: Param) -> bytes:
-    assert param.data is not None, "the graph's weights are bound"
-    digest = hashlib.sha256(f"{name} {param.data.dtype} {param.data.shape}:".encode())
-    for part in parts_of(param.data):
-        digest.update(part)
-    return digest.digest()
+    key = hashlib.sha256()
+    for part in (_compiler(), str(target(options.cpu)), _told(options), show(graph)):
+        key.update(f"{len(part)}:{part}".encode())
+    for name, param in graph.params.items():
+        assert param.data is not None, "the graph's weights are bound"
+        key.update(f"{name} {param.type}:".encode() + sum_of(param.data))
+    return key.hexdigest()
 
 
 def _told(options: Options) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from cnnc.compiler.frontend import split
 from cnnc.compiler.frontend import weights as store
+from cnnc.compiler.frontend.weights import WeightsFile
 from cnnc.compiler.frontend.weights.fitting import fit
 from cnnc.compiler.ir.graph import Graph
 from cnnc.network import Network
@@ -28,7 +30,25 @@ def bind(network: Network, weights: Weights | None) -> Graph:
 
 
 @contextmanager
-def bound(network: Network, weights: Weights | None) -> Iterator[Graph]:
+def begun(model: str | Path | Network, weights: Weights | None) -> Iterator[WeightsFile | None]:
+    """The file that a network will take its numbers from, whose digest threads compute while the network is read. None
+    where that is not known yet or no such file is sound, which is said when they are wanted."""
+    if isinstance(model, Network) or isinstance(weights, Mapping):
+        yield None
+        return
+    beside = [] if weights else _candidates(split(model)[0])
+    path = Path(weights) if weights else next((path for path in beside if path.is_file()), None)
+    with ExitStack() as closing:
+        file = None
+        if path is not None:
+            with suppress(WeightsError):
+                file = closing.enter_context(store.open_weights(path))
+                file.digest.begin()
+        yield file
+
+
+@contextmanager
+def bound(network: Network, weights: Weights | None, file: WeightsFile | None = None) -> Iterator[Graph]:
     """`bind` for as long as it is needed: a file stays open, and most of its numbers are read when they are asked for.
     Raises `WeightsError` at the end if it was written to meanwhile."""
     missing = [name for name, param in network.graph.params.items() if param.data is None]
@@ -40,6 +60,9 @@ def bound(network: Network, weights: Weights | None) -> Iterator[Graph]:
     if isinstance(weights, Mapping):
         fitting = fit(network.graph, {str(name): _array(str(name), given) for name, given in weights.items()})
         yield network.graph.bind({name: np.asarray(array, order="C") for name, array in fitting.items()})
+        return
+    if file is not None and file.path == Path(weights):
+        yield file.bind(network.graph)
         return
     with store.deferred_weights(network.graph, weights) as graph:
         yield graph
@@ -60,9 +83,13 @@ def random_weights(network: Network, seed: int = 0) -> dict[str, Array]:
     return store.random_weights(network.graph, seed)
 
 
+def _candidates(model: Path) -> list[Path]:
+    return [model.with_suffix(suffix) for suffix in SUFFIXES]
+
+
 def _beside(network: Network, missing: int) -> Path:
     """The weights file with the model's stem."""
-    candidates = [network.path.with_suffix(suffix) for suffix in SUFFIXES] if network.path else []
+    candidates = _candidates(network.path) if network.path else []
     for path in candidates:
         if path.is_file():
             return path

@@ -15,13 +15,14 @@ from command import Command
 from safetensors.numpy import save, save_file
 
 import cnnc
+from cnnc.compiler.frontend.weights.digest import FileDigest
 from cnnc.compiler.pipeline import Options, compile_graph
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.keys import key_of
 from cnnc.runtime import runner as loop
 from cnnc.runtime.abi import Artifact
 from cnnc.runtime.background import finish
-from cnnc.runtime.errors import WeightsError
+from cnnc.runtime.errors import ModelError, WeightsError
 from cnnc.runtime.runner import runner, runner_ir
 from cnnc.runtime.store import Store, user_store
 from cnnc.weights import bind, bound
@@ -124,10 +125,83 @@ def test_keys_differ_with_all_that_matters():
     assert key_of(bind(cnnc.parse(TEXT), WEIGHTS), Options()) == keys[0]
 
 
-def test_a_key_is_of_the_numbers_wherever_they_come_from(tmp_path: Path):
-    save_file(WEIGHTS, tmp_path / "w.safetensors")
-    with bound(NETWORK, tmp_path / "w.safetensors") as graph:
-        assert key_of(graph, Options()) == key_of(bind(NETWORK, WEIGHTS), Options())
+OTHER = {**WEIGHTS, "conv_1.bias": WEIGHTS["conv_1.bias"] + np.arange(20, dtype=np.float32)}
+
+
+def test_keys_differ_with_files(tmp_path: Path):
+    """Not with where they are."""
+    names = ("a", "b", "c", "d")
+    for name, weights in zip(names, (WEIGHTS, WEIGHTS, OTHER, WEIGHTS), strict=True):
+        save_file(weights, tmp_path / f"{name}.safetensors")
+    with (tmp_path / "d.safetensors").open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        file.write(b"\1")
+    keys = []
+    for name in names:
+        with bound(NETWORK, tmp_path / f"{name}.safetensors") as graph:
+            keys.append(key_of(graph, Options()))
+    assert keys[0] == keys[1]
+    assert len({*keys}) == 3
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A file, and its weights beside it."""
+    (tmp_path / "m.cnn").write_text(TEXT)
+    save_file(WEIGHTS, tmp_path / "m.safetensors")
+    save_file(OTHER, tmp_path / "other.safetensors")
+    return tmp_path / "m.cnn"
+
+
+def test_the_digest_of_a_file_begins_before_the_model_is_read(
+    model: Path, compilations: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Whether the file is beside it or given; answers are those of its numbers, the first time and from the cache."""
+    order: list[str] = []
+
+    def noted(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args, **more: (order.append(what), function(*args, **more))[1]
+
+    monkeypatch.setattr("cnnc.build.load", noted("load", cnnc.load))
+    monkeypatch.setattr(FileDigest, "begin", noted("begin", FileDigest.begin))
+    for weights, numbers in ((None, WEIGHTS), (model.with_name("other.safetensors"), OTHER)):
+        expected = cnnc.compile(NETWORK, weights=numbers, cache=False)(X)
+        for _ in range(2):
+            order.clear()
+            np.testing.assert_array_equal(cnnc.compile(model, weights=weights)(X), expected)
+            finish()
+            assert order[:2] == ["begin", "load"]
+    assert len(compilations) == 4
+
+
+def test_what_is_wrong_with_a_model_is_said_before_what_is_wrong_with_its_weights(model: Path):
+    threads = threading.active_count()
+    wrong = model.with_name("wrong.cnn")
+    wrong.write_text(TEXT.replace("relu", "rellu"))
+    damaged = model.with_name("damaged.safetensors")
+    damaged.write_bytes(b"damaged")
+    for weights in (damaged, model.with_name("missing.safetensors"), model.with_name("other.safetensors")):
+        with pytest.raises(ModelError, match="rellu"):
+            cnnc.compile(wrong, weights=weights)
+    with pytest.raises(WeightsError, match="no sound"):
+        cnnc.compile(model, weights=damaged)
+    with pytest.raises(WeightsError, match="No such file"):
+        cnnc.compile(model, weights=model.with_name("missing.safetensors"))
+    assert threading.active_count() == threads
+
+
+def test_a_file_that_changes_while_the_model_is_read_is_refused(
+    model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def meanwhile(*args: Any, **more: Any) -> cnnc.Network:
+        model.with_suffix(".safetensors").write_bytes(save(OTHER))
+        return cnnc.load(*args, **more)
+
+    monkeypatch.setattr("cnnc.build.load", meanwhile)
+    with pytest.raises(WeightsError, match="it changed while it was read"):
+        cnnc.compile(model)
+    finish()
+    assert not [*folder.glob("*")]
 
 
 def test_what_is_made_of_a_file_that_changes_meanwhile_is_not_kept(

@@ -15,9 +15,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from cnnc.compiler.frontend import load, parse_text
-from cnnc.compiler.frontend.weights import deferred_weights, load_weights, open_weights, random_weights, safetensors
+from cnnc.compiler.frontend.weights import deferred_weights, digest, load_weights, open_weights, random_weights
 from cnnc.compiler.frontend.weights.fitting import fit
-from cnnc.compiler.ir.deferred import Deferred, parts_of
+from cnnc.compiler.ir.deferred import Deferred, sum_of
 from cnnc.runtime.errors import WeightsError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -72,9 +72,9 @@ def test_arrays_are_read_as_numpy_wrote_them(tmp_path):
     }
     for k, save in enumerate((np.savez, np.savez_compressed)):
         save(tmp_path / f"{k}.npz", **arrays)
-        with open_weights(tmp_path / f"{k}.npz") as stored:
+        with open_weights(tmp_path / f"{k}.npz") as file:
             for name, array in arrays.items():
-                read = stored[name].read()
+                read = file.tensors[name].read()
                 assert read.flags.c_contiguous
                 np.testing.assert_array_equal(read, array)
 
@@ -97,16 +97,33 @@ def test_the_search_for_renames_ends_soon():
     assert time.process_time() - started < 2
 
 
-def test_numbers_that_are_read_late_are_the_same(digits, files, monkeypatch):
-    """As a whole, and part by part."""
-    monkeypatch.setattr(safetensors, "PART", 1000)
+def test_numbers_that_are_read_late_are_the_same(digits, files):
     whole = load_weights(digits, files[0])
     with deferred_weights(digits, files[0]) as late:
         for name, param in late.params.items():
             assert isinstance(param.data, Deferred)
-            numbers = np.asarray(whole.params[name].data)
-            np.testing.assert_array_equal(np.asarray(param.data), numbers)
-            assert b"".join(bytes(part) for part in parts_of(param.data)) == numbers.tobytes()
+            np.testing.assert_array_equal(np.asarray(param.data), np.asarray(whole.params[name].data))
+
+
+def test_no_byte_of_a_file_changes_without_its_digest(tmp_path, monkeypatch):
+    """Of a file of several blocks, the last one short."""
+    monkeypatch.setattr(digest, "BLOCK", 1000)
+
+    def of(data: bytes) -> bytes:
+        (tmp_path / "f").write_bytes(data)
+        with (tmp_path / "f").open("rb") as file, digest.FileDigest(file.fileno(), len(data)) as found:
+            return found()
+
+    data = np.random.default_rng(0).bytes(7300)
+    flipped = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in (*range(0, 7300, 300), 7299)]
+    others = [data + b"\0", data[:-1], data[:7000], data[1000:2000] + data[:1000] + data[2000:], b"", *flipped]
+    assert len({of(data), *map(of, others)}) == 1 + len(others)
+    assert of(data) == of(data)
+
+
+def test_tensors_of_one_file_are_told_from_one_another(digits, files):
+    with deferred_weights(digits, files[0]) as graph:
+        assert len({sum_of(param.data) for param in graph.params.values()}) == len(graph.params)
 
 
 def test_a_file_that_changes_while_it_is_open_is_refused(digits, files, tmp_path):
@@ -123,21 +140,18 @@ def test_a_file_that_changes_while_it_is_open_is_refused(digits, files, tmp_path
 def test_files_that_shrink_are_refused(kind, files, tmp_path):
     shrinking = tmp_path / files[kind].name
     shrinking.write_bytes(files[kind].read_bytes())
-    with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as stored:
+    with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as file:
         os.truncate(shrinking, 2000)
-        for tensor in stored.values():
+        for tensor in file.tensors.values():
             tensor.read()
 
 
-def test_a_file_that_shrinks_is_refused_part_by_part(files, tmp_path):
+def test_a_file_that_shrinks_is_refused_where_its_digest_is_wanted(digits, files, tmp_path):
     shrinking = tmp_path / "w.safetensors"
     shrinking.write_bytes(files[0].read_bytes())
-    with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as stored:
+    with pytest.raises(WeightsError, match="became shorter"), deferred_weights(digits, shrinking) as graph:
         os.truncate(shrinking, 2000)
-        for tensor in stored.values():
-            assert tensor.parts is not None
-            for part in tensor.parts():
-                assert part
+        sum_of(graph.params["conv1.bias"].data)
 
 
 def test_weights_that_memory_has_no_room_for_are_refused(tmp_path):

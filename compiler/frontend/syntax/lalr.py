@@ -8,9 +8,9 @@ once and remembered.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from lark import Token
 from lark.grammar import Rule
@@ -21,7 +21,6 @@ from .faults import DEEPEST, Fault
 from .tables import Tables
 
 END = "$END"
-Match: TypeAlias = Callable[[str, int], "re.Match[str] | None"]
 STATES = 16 * DEEPEST  # on the stack at once: no construct takes more for a level of nesting
 
 
@@ -46,31 +45,6 @@ class _Reduction:
     single: bool
 
 
-class _Lexers(dict[int, Match]):
-    """By state: what matches the tokens that can follow. Each is made where a text first comes by: compiling them all
-    would take longer than reading most files."""
-
-    def __init__(self, actions: dict[int, dict[str, int | _Reduction]], tables: Tables):
-        self._actions = actions
-        self._terminals = {terminal.name: terminal for terminal in tables.terminals}
-        self._ignored = [self._terminals.pop(name) for name in tables.ignored]
-        self._made: dict[frozenset[str], Match] = {}
-
-    def __missing__(self, state: int) -> Match:
-        self[state] = match = self._of(frozenset(self._terminals.keys() & self._actions[state].keys()))
-        return match
-
-    @property
-    def every(self) -> Match:
-        """What matches any token, in whatever state."""
-        return self._of(frozenset(self._terminals))
-
-    def _of(self, names: frozenset[str]) -> Match:
-        if names not in self._made:
-            self._made[names] = _pattern([self._terminals[name] for name in names], self._ignored).match
-        return self._made[names]
-
-
 class Parser:
     """The language, read by what `builder` does for each rule."""
 
@@ -87,22 +61,22 @@ class Parser:
                     self._actions[state][name] = reductions[~step]
                 else:
                     (self._actions if name.isupper() else self._after)[state][name] = step
-        self._lexers = _Lexers(self._actions, tables)
+        self._match = _pattern(tables.terminals, tables.ignored).match
         self._walked: dict[tuple[int, str, str], int] = {}
 
     def parse(self, text: str, start: str) -> Any:
         """What the builder makes of a text; raises `Unexpected`, or what the builder raises."""
-        actions, lexers, walked = self._actions, self._lexers, self._walked
+        actions, next_token, walked = self._actions, self._match, self._walked
         state, end = self._starts[start], self._ends[start]
         states, values = [state], []
         at, line = 0, 1
         while True:
-            match = lexers[state](text, at)
+            match = next_token(text, at)
             assert match is not None
             kind = match.lastgroup or END
             begin, after = match.span(kind) if match.lastgroup else (match.end(), match.end())
             if kind is END and begin < len(text):
-                raise self._unexpected(text, begin, states)
+                raise Unexpected(begin, frozenset(actions[state]), False)
             if at < begin:
                 line += text.count("\n", at, begin)
             while isinstance(step := actions[state].get(kind), _Reduction):
@@ -137,12 +111,6 @@ class Parser:
         self._walked[key] = state
         return state
 
-    def _unexpected(self, text: str, at: int, states: list[int]) -> Unexpected:
-        match = self._lexers.every(text, at)
-        if match is not None and match.lastgroup:
-            return Unexpected(at, self._acceptable(states), False)
-        return Unexpected(at, frozenset(self._actions[states[-1]]), False)
-
     def _acceptable(self, states: list[int]) -> frozenset[str]:
         """The tokens that could come next, which are not all that the state has a step for."""
         return frozenset(name for name in self._actions[states[-1]] if self._accepts(states, name))
@@ -164,9 +132,13 @@ def _reduction(rule: Rule, make: Callable[[list[Any]], Any]) -> _Reduction:
     return _Reduction(rule.origin.name, len(rule.expansion), make, single)
 
 
-def _pattern(terminals: list[TerminalDef], ignored: list[TerminalDef]) -> re.Pattern[str]:
-    """One of these tokens, a group each, or nothing, after what is ignored; earlier ones win, which Lark orders so."""
-    terminals = sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
-    skipped = "|".join(f"(?:{terminal.pattern.to_regexp()})++" for terminal in ignored)
-    wanted = "|".join(f"(?P<{terminal.name}>{terminal.pattern.to_regexp()})" for terminal in terminals)
-    return re.compile(f"(?:{skipped})*+(?:{wanted})?" if terminals else f"(?:{skipped})*+")
+def _pattern(terminals: Sequence[TerminalDef], ignored: Container[str]) -> re.Pattern[str]:
+    """One of these tokens, a group each, or nothing, after what is ignored; earlier ones win, which Lark orders so.
+
+    Lark has a pattern for each state, of the tokens that may stand there. To make them takes longer than to read most
+    texts, and no word of this language is one thing here and another there.
+    """
+    ordered = sorted(terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
+    skipped = "|".join(f"(?:{t.pattern.to_regexp()})++" for t in ordered if t.name in ignored)
+    wanted = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in ordered if t.name not in ignored)
+    return re.compile(f"(?:{skipped})*+(?:{wanted})?")

@@ -1,5 +1,5 @@
 """Numbers for a graph: from files, or random ones to begin with."""
 
-from .files import deferred_weights, load_weights, open_weights, random_weights
+from .files import WeightsFile, deferred_weights, load_weights, open_weights, random_weights
 
-__all__ = ["deferred_weights", "load_weights", "open_weights", "random_weights"]
+__all__ = ["WeightsFile", "deferred_weights", "load_weights", "open_weights", "random_weights"]

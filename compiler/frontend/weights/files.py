@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ....runtime.errors import WeightsError
-from ...ir.deferred import Deferred
+from ...ir.deferred import Deferred, Numbers
 from ...ir.graph import Graph, Param
 from ...ir.operator import Array
 from ...ir.types import ints
 from . import npz, safetensors
+from .digest import FileDigest
 from .fitting import fit
 from .stored import Damaged, Stored
 
@@ -33,18 +35,37 @@ def load_weights(graph: Graph, path: str | Path) -> Graph:
 @contextmanager
 def deferred_weights(graph: Graph, path: str | Path) -> Iterator[Graph]:
     """`load_weights` for as long as the file is open: what is easily read again is read when it is asked for."""
-    path = Path(path)
-    with open_weights(path) as stored:
-        fitting = fit(graph, stored, path.name)
-        yield graph.bind(
-            {name: Deferred(t.shape, t.read, t.parts) if t.parts else t.read() for name, t in fitting.items()}
-        )
+    with open_weights(Path(path)) as file:
+        yield file.bind(graph)
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """An open file: its tensors by name, and the digest of all of it."""
+
+    path: Path
+    tensors: Mapping[str, Stored]
+    digest: FileDigest
+
+    def bind(self, graph: Graph) -> Graph:
+        """The graph with these weights; raises `WeightsError` unless they fit."""
+        fitting = fit(graph, self.tensors, self.path.name)
+        return graph.bind({name: self._numbers(tensor) for name, tensor in fitting.items()})
+
+    def _numbers(self, tensor: Stored) -> Numbers:
+        if tensor.place is None:
+            return tensor.read()
+        return Deferred(tensor.shape, tensor.read, partial(self._sum, tensor.place))
+
+    def _sum(self, place: tuple[int, int]) -> bytes:
+        with _refusing(self.path):
+            return self.digest() + b" from %d, %d bytes" % place
 
 
 @contextmanager
-def open_weights(path: Path) -> Iterator[dict[str, Stored]]:
-    """The tensors of a file by name, to be read while it is open; raises `WeightsError` where that fails, or if the
-    file was written to meanwhile."""
+def open_weights(path: Path) -> Iterator[WeightsFile]:
+    """A file to be read while it is open; raises `WeightsError` where that fails, or if the file was written to
+    meanwhile."""
     if path.suffix not in FORMATS:
         raise WeightsError(f"{path} is no weights file", code="E0401", help="weights are .safetensors or .npz files")
     with ExitStack() as closing:
@@ -56,7 +77,8 @@ def open_weights(path: Path) -> Iterator[dict[str, Stored]]:
             if not status.st_size:
                 raise Damaged("it is empty")
             stored = FORMATS[path.suffix](file)
-        yield {name: _telling(path, tensor) for name, tensor in stored.items()}
+        digest = closing.enter_context(FileDigest(file.fileno(), status.st_size))
+        yield WeightsFile(path, {name: _telling(path, tensor) for name, tensor in stored.items()}, digest)
         with _refusing(path):
             after = os.fstat(file.fileno())
             if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
@@ -70,12 +92,7 @@ def _telling(path: Path, tensor: Stored) -> Stored:
         with _refusing(path):
             return tensor.read()
 
-    def parts() -> Iterator[memoryview]:
-        assert tensor.parts is not None
-        with _refusing(path):
-            yield from tensor.parts()
-
-    return replace(tensor, read=read, parts=parts if tensor.parts else None)
+    return replace(tensor, read=read)
 
 
 @contextmanager

@@ -9,17 +9,16 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...ir.operator import Array
+from .digest import fill
 from .stored import LARGEST_HEADER, Damaged, Stored, shown, want_size
 
 LENGTH = 8  # bytes before the header
-PART = 1 << 18  # bytes
 METADATA = "__metadata__"  # free text under the names of the header
 HIGHEST_RANK = 64  # NumPy's
 DTYPES = {
@@ -89,28 +88,10 @@ def _stored(file: io.BufferedReader, name: str, about: dict[str, Any], at: int) 
     dtype = DTYPES.get(about["dtype"])
     if dtype is not None:
         want_size(name, np.dtype(dtype), shape, end - begin)
-    parts = partial(_parts, file, at, end - begin)
-    return Stored(shape, dtype or about["dtype"], partial(_read, file, at, shape), parts)
+    return Stored(shape, dtype or about["dtype"], partial(_read, file, at, shape), (at, end - begin))
 
 
 def _read(file: io.BufferedReader, at: int, shape: tuple[int, ...]) -> Array:
     numbers = np.empty(shape, "<f4")
-    _fill(file, numbers.reshape(-1).view(np.uint8).data, at)
+    fill(file.fileno(), numbers.reshape(-1).view(np.uint8).data, at)
     return numbers
-
-
-def _parts(file: io.BufferedReader, at: int, size: int) -> Iterator[memoryview]:
-    """Memory for all of them would take longer than reading them does."""
-    buffer = memoryview(bytearray(min(PART, size)))
-    for begin in range(0, size, PART):
-        part = buffer[: size - begin]
-        _fill(file, part, at + begin)
-        yield part
-
-
-def _fill(file: io.BufferedReader, part: memoryview, at: int) -> None:
-    """Not by what `file` has as its place, which several threads would move."""
-    while part:
-        if not (count := os.preadv(file.fileno(), [part], at)):
-            raise Damaged("it became shorter while it was read")
-        part, at = part[count:], at + count

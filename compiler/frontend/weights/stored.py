@@ -1,13 +1,13 @@
 """Tensors in a file: known by what its headers say of them, read when they are wanted.
 
-Nothing that a header promises is believed before it is compared with the file, and no numbers are read before all
+Nothing that a header promises is believed before it is compared with the file, and no numbers are made before all
 headers are compared with the network. So a hostile or a wrong file costs its headers, however large it claims to be.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,13 +24,13 @@ class Damaged(Exception):
 
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `parts` gives its bytes,
-    each time in the same small buffer; of a tensor without them reading is so much work that once is enough."""
+    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `place` is where its
+    bytes begin and how many they are; where it has none, reading is so much work that once is enough."""
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Array]
-    parts: Callable[[], Iterator[memoryview]] | None = None
+    place: tuple[int, int] | None = None
 
 
 def shown(said: object) -> str:
