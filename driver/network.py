@@ -66,6 +66,8 @@ class Network:
 
     def capture(self, names: Iterable[str]) -> Network:
         """The same network with these tensors among its outputs."""
+        if not (names := [*names]):
+            return self
         graph = self.graph.copy()
         values = {value.name: value for node in graph.nodes() for value in node.outputs}
         for name in names:

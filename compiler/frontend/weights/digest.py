@@ -22,6 +22,7 @@ class FileDigest:
         self._file, self._size = file, size
         self._readers = ThreadPoolExecutor(READERS)
         self._blocks: list[Future[bytes]] = []
+        self._digest: bytes | None = None
 
     def __enter__(self) -> FileDigest:
         return self
@@ -39,7 +40,9 @@ class FileDigest:
     def __call__(self) -> bytes:
         """SHA-256 of those of all blocks; raises `Damaged` or `OSError`."""
         self.begin()
-        return hashlib.sha256(b"".join(block.result() for block in self._blocks)).digest()
+        if self._digest is None:
+            self._digest = hashlib.sha256(b"".join(block.result() for block in self._blocks)).digest()
+        return self._digest
 
     def _block(self, at: int) -> bytes:
         block = np.empty(min(BLOCK, self._size - at), np.uint8)
