@@ -68,7 +68,8 @@ def choose(
         name = region.node.name
         default = windowed[name] or _choice(graph, region, schedule, rims)
         schedule.choices[name] = given.get(name, default)
-        require_fit(region, schedule.choices[name], default, target)
+        rimmed = _root(schedule.places, name) in rims
+        require_fit(region, schedule.choices[name], default, rimmed, target)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -137,7 +138,9 @@ def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
 
 
 def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
-    """What only a convolution of single pixels is left to decide: whether rows are merged. Without rims they can be."""
+    """What only a convolution of single pixels is left to decide: whether rows are merged. Without rims they are. One
+    that leaves pixels out collects the others before, and one whose output has a rim steps over that where a row ends,
+    if either takes less that way."""
     target, lanes = schedule.target, schedule.target.lanes
     (x,), y = region.operands, region.node.output
     channels, (out, height, width) = x.type.known[0], y.type.known
@@ -145,28 +148,38 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
         return Choice("depthwise", depthwise_pixels(op.window(x.type), width, target))
     if op.groups > 1 and (channels // op.groups % lanes or out // op.groups % lanes):
         return Choice("gather")
-    tensors = (x, y, *(value for value in region.extras if value.type.known == y.type.known))
-    solid = not any(_root(schedule.places, value.name) in rims for value in tensors)
-    columns = height * width if solid else width
+    strided = op.stride != (1, 1)
+    read = (*(value for value in region.extras if value.type.known == y.type.known), *([] if strided else [x]))
+    rimmed = _root(schedule.places, y.name) in rims
+    solid = not any(_root(schedule.places, value.name) in rims for value in read)
     outside = out // op.groups
-    tile = best_tile(columns, -(-outside // lanes), target, half=halves_last(outside, lanes))
-    return Choice("direct", *tile, solid)
+    vectors, half = -(-outside // lanes), halves_last(outside, lanes)
+    apart = best_tile(width, vectors, target, half=half)
+    merged = best_tile(height * width, vectors, target, half=half, most=width if rimmed else height * width)
+    if solid and (strided or rimmed):
+        row, every = (1, height * width), Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        collecting = 2 * pool_cycles(channels, (height, width)) if strided else 0.0
+        solid = channels >= lanes and collecting + direct_cycles(
+            every, row, row, channels, vectors, merged, target
+        ) < direct_cycles(op.window(x.type), x.type.known[1:], (height, width), channels, vectors, apart, target)
+    return Choice("direct", *(merged if solid else apart), solid)
 
 
 def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: int) -> Choice | None:
-    """The choice for a convolution whose windows have several taps, leave pixels out or reach past the image; whether
-    its tensors have rims makes no difference to it."""
+    """The choice for a convolution whose windows have several taps or reach past the image, or whose outputs are pooled
+    while it leaves pixels out; whether its tensors have rims makes no difference to it."""
     if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
         return None
     (x,), y = region.operands, region.node.output
     (channels, *image), (out, *size) = x.type.known, y.type.known
     window, inside, outside = op.window(x.type), channels // op.groups, out // op.groups
-    if (op.kernel == op.stride == (1, 1) and not any(window.sides)) or op.groups == channels == out:
+    pooling, pointwise = _pooling(graph, region), op.kernel == (1, 1) and not any(window.sides)
+    if (pointwise and (op.stride == (1, 1) or not pooling)) or op.groups == channels == out:
         return None
     if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
         return None
     vectors = -(-outside // target.lanes)
-    half, pooling = halves_last(outside, target.lanes), _pooling(graph, region)
+    half = halves_last(outside, target.lanes)
     apart = pool_cycles(out, tuple(size)) if pooling else 0.0
     tile = best_tile(size[1], vectors, target, half=half)
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target)

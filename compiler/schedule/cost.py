@@ -22,6 +22,7 @@ _SHARERS = 4  # threads of which each should have images enough
 _BESIDE = 4  # times as many bytes of weights, at least, as of images that share them
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
+_PIXELS = 28
 _MANY = 500  # of Winograd's tiles
 _TILES = 32  # that use the same weights; no more are too few to halve for two threads
 _SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
@@ -191,17 +192,24 @@ def pooled_room(pixels: int, vectors: int, target: Target) -> bool:
 
 
 def best_tile(
-    columns: int, vectors: int, target: Target, *, half: bool = False, least: int = 1, pooled: bool = False
+    columns: int,
+    vectors: int,
+    target: Target,
+    *,
+    half: bool = False,
+    least: int = 1,
+    most: int = _PIXELS,
+    pooled: bool = False,
 ) -> tuple[int, int]:
     """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
-    of which the last may be a `half`, with no fewer than the `least` vectors. Those of tiles that are `pooled` make
-    squares with the line above.
+    of which the last may be a `half`, with no fewer than the `least` vectors and no more than the `most` pixels. Those
+    of tiles that are `pooled` make squares with the line above.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
     best, tile = float("inf"), (1, 1)
     for v in (d for d in range(least, min(vectors, 4) + 1) if vectors % d == 0):
-        for p in range(1, min(columns, 28) + 1):
+        for p in range(1, min(columns, most, _PIXELS) + 1):
             if p * v + v + 1 > target.registers:
                 break
             if pooled and not pooled_room(p, v, target):

@@ -45,17 +45,18 @@ def require_known(given: Mapping[str, Choice], names: list[str]) -> None:
             raise TargetError(f"the schedule names `{name}`, and no layer is called so", code=CODE, help=help)
 
 
-def require_fit(region: Region, given: Choice, default: Choice, target: Target) -> None:
-    """Raises `TargetError` for a choice that a layer does not allow; `default` is what it would have been."""
+def require_fit(region: Region, given: Choice, default: Choice, rimmed: bool, target: Target) -> None:
+    """Raises `TargetError` for a choice that a layer does not allow; `default` is what it would have been, and the
+    layer's output may be `rimmed`."""
     if given == default:
         return
-    reason = _misfit(region, given, default, target)
+    reason = _misfit(region, given, default, rimmed, target)
     if reason:
         message = f"the schedule's `{given}` does not fit `{region.node.name}`: {reason}"
         raise TargetError(message, code=CODE, help=f"it would have been `{default}`")
 
 
-def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> str:
+def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target: Target) -> str:
     """Why not, or nothing."""
     family = ("direct", *WINOGRAD) if default.algorithm in ("direct", *WINOGRAD) else (default.algorithm,)
     if given.algorithm not in family:
@@ -66,7 +67,7 @@ def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> s
         return f"rows are {'' if default.merged else 'not '}merged here"
     if (given.block > 1 or given.batched) and given.algorithm not in WINOGRAD:
         return "only Winograd's algorithm has blocks, and takes images together"
-    columns, vectors = _room(region, given, default, target)
+    columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0:
         return "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"
     if not 1 <= given.pixels <= columns:
@@ -80,7 +81,7 @@ def _misfit(region: Region, given: Choice, default: Choice, target: Target) -> s
     return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""
 
 
-def _room(region: Region, given: Choice, default: Choice, target: Target) -> tuple[int, int]:
+def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: Target) -> tuple[int, int]:
     """The most pixels that a tile can have, none where the algorithm is not for this layer, and the vectors of output
     channels that it may divide."""
     assert region.anchor is not None
@@ -96,7 +97,7 @@ def _room(region: Region, given: Choice, default: Choice, target: Target) -> tup
     assert isinstance(op, Conv)
     vectors = -(-(out // op.groups) // target.lanes)
     if given.algorithm not in WINOGRAD:
-        return (height * width if given.merged else width), vectors
+        return (height * width if given.merged and not rimmed else width), vectors
     if not takes_tiles(op, x.type.known[0] // op.groups, target.lanes):
         return 0, vectors
     return len(tiles(op.window(x.type), height, width, WINOGRAD[given.algorithm])), vectors

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 AHEAD = "tests/native/test_ahead.py::test_each_line_of_the_next_weights_is_fetched"
 CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
+BETWEEN_RIMS = "tests/native/test_convolutions.py::test_rows_between_rims_are_one_where_that_takes_less"
 WINOGRAD = "tests/native/test_winograd.py"
 FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
 TRANSPOSED = "tests/native/test_transposed.py"
@@ -51,6 +52,8 @@ KERNELS = _of(
      "a pooled tile has its first line twice", POOLS),
     ("direct.py", "high = [self._rows(e, a, line) for line in lines]", "high = [self._rows(e, a, lines[0])] * side",
      "a pooled tile's second line skips what the first one does", POOLS),
+    ("direct.py", "e.compare(\"slt\", p, left)", "e.compare(\"sle\", p, left)",
+     "a pixel lies in the rim before its row", CONVOLUTIONS),
     ("direct.py", "e.sub_int(part, full)", "0", "a short last block starts at a full one's weights", CONVOLUTIONS),
     ("direct.py", "last = e.add_int(first, (self.pixels - 1) * self.step)", "last = first",
      "a tile skips the columns that only its first pixel skips", CONVOLUTIONS),
@@ -161,6 +164,8 @@ LOWERINGS = _of(
     "compiler/codegen/lowering",
     ("conv.py", "if halves_last(out, lanes) and choice.vectors * lanes >= out else", "if halves_last(out, lanes) else",
      "tiles before the last have half a vector too", CONVOLUTIONS),
+    ("conv.py", "gaps = choice.merged and not y.is_solid", "gaps = False", "rims are written over", CONVOLUTIONS),
+    ("conv.py", "replace(window, stride=(1, 1))", "window", "collected pixels are left out again", CONVOLUTIONS),
     ("conv.py", "x.plane_bytes * (inside // lanes) if groups > 1 else 0", "x.plane_bytes if groups > 1 else 0",
      "groups of several blocks overlap", CONVOLUTIONS),
     ("conv.py", "taken.transpose(0, 2, 4, 3, 1)", "taken.transpose(0, 2, 3, 4, 1)", "channels and taps change places",
@@ -202,9 +207,8 @@ LOWERINGS = _of(
     ("move.py", "2 * (size - 1) - index", "2 * size - 1 - index", "a reflection repeats the edge", PLACES),
     ("move.py", "first += sizes[axis]", "first += 0", "all parts are joined at the beginning", PLACES),
     ("norm.py", "\"size\": each * plane", "\"size\": plane", "a group is its first channel", PLACES),
-    ("pool.py", "start = -(-pad[1] // stride[1])", "start = pad[1] // stride[1]",
-     "a cut window counts as whole", POOLS),
-    ("pool.py", "(kernel[1] - 1) * dilation[1] + 1", "kernel[1]", "dilated windows count as whole", POOLS),
+    ("pool.py", "start = -(-pad // stride)", "start = pad // stride", "a cut window counts as whole", POOLS),
+    ("pool.py", "window.reach[1]", "window.kernel[1]", "dilated windows count as whole", POOLS),
     ("reduce.py", "\"output_outer\": seen[\"distance\"]", "\"output_outer\": 4", "outer positions overlap", PLACES),
     ("resize.py", "(\"column\", x.width, y.width, x.pixel_bytes)", "(\"column\", y.width, x.width, x.pixel_bytes)",
      "columns are resized the other way", PLACES),
@@ -258,8 +262,12 @@ SCHEDULE = _of(
      "if value.name not in places and _writes(", "parts begin within a block", JOINS),
     ("choose.py", "base = places.get(output, Place(output, 0))", "base = Place(output, 0)",
      "a concatenation within another lies beside it", JOINS),
-    ("choose.py", "solid = not any(_root(schedule.places, value.name) in rims for value in tensors)", "solid = True",
+    ("choose.py", "solid = not any(_root(schedule.places, value.name) in rims for value in read)", "solid = True",
      "rows with a rim are merged", CONVOLUTIONS),
+    ("choose.py", "most=width if rimmed else height * width", "most=height * width",
+     "tiles of merged rows reach over two rims", CONVOLUTIONS),
+    ("choose.py", "collecting = 2 * pool_cycles(channels, (height, width)) if strided else 0.0", "collecting = 1e9",
+     "rows between rims are never merged", BETWEEN_RIMS),
     ("choose.py", "views = (\"slice\", \"split\", ", "views = (", "a slice is joined where nobody copied it", JOINS),
     ("choose.py", " and value in r.operands and value not in r.extras", "",
      "a planar image is added to blocks", CONVOLUTIONS),

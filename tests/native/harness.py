@@ -39,6 +39,7 @@ def runs_here(cpu: str) -> bool:
     return True
 
 
+any_cpu = pytest.mark.parametrize("cpu", CPUS)  # whether or not this machine runs what is made for it
 every_cpu = pytest.mark.parametrize(
     "cpu", [pytest.param(c, marks=pytest.mark.skipif(not runs_here(c), reason=f"this machine lacks {c}")) for c in CPUS]
 )

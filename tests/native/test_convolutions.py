@@ -5,9 +5,21 @@ from typing import Any
 import numpy as np
 import pytest
 from builder import Net, image, stage
-from harness import EVERY_PASS, compile_native, every_cpu, every_way, hold, images_for, truth
+from harness import (
+    EVERY_PASS,
+    any_cpu,
+    compile_native,
+    every_cpu,
+    every_way,
+    hold,
+    images_for,
+    truth,
+    with_random_weights,
+)  # fmt: skip
 
+from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.pipeline import Options, program_of
 from cnnc.compiler.schedule.target import target
 
 # Windows and the image that they slide over. Unequal sides everywhere, so that none is taken for another.
@@ -118,7 +130,26 @@ def gated(lanes: int) -> Graph:
     return net.graph
 
 
-FAMILIES = [plain, grouped, depthwise, literal, shared, residual]
+def between_rims(lanes: int) -> Graph:
+    """Single pixels, all or some of them, in rows that are no whole tiles, for windows that want a rim around them."""
+    net = Net()
+    for i, (channels, out, size) in enumerate([
+        (lanes, 2 * lanes, (7, 7)), (lanes, 3 * lanes, (5, 17)), (8 * lanes, 8 * lanes, (13, 13)),
+        (lanes + 3, 2 * lanes - 1, (4, 13)), (lanes, 27 * lanes, (9, 33)),
+        (lanes, 2 * lanes, (9, 3)),
+    ]):  # fmt: skip
+        for k, stride in enumerate((1, 2, (2, 3))):
+            x = net.input(f"x{i}_{k}", image(channels, *size))
+            conv = stage("conv", channels=out, kernel=1, stride=stride, bias=k != 1)
+            y = net.chain(x, conv, *[stage("relu")] * (i % 2))
+            z = net.chain(y, stage("conv", channels=3, kernel=(3, 5), pad=(1, 2)))
+            net.output(net.chain(net.apply(stage("concat"), y, z).output, stage("maxpool", kernel=1)))
+            residual = net.chain(x, stage("conv", channels=5, kernel=1, stride=stride))
+            net.output(net.apply(stage("add"), residual, net.chain(y, stage("conv", channels=5, kernel=1))).output)
+    return net.graph
+
+
+FAMILIES = [plain, grouped, depthwise, literal, shared, residual, between_rims]
 
 
 @every_cpu
@@ -148,3 +179,14 @@ def test_convolutions_of_small_whole_numbers_are_exact(cpu: str, family):
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():
         np.testing.assert_array_equal(results[name], wanted.exact, name)
+
+
+@any_cpu
+def test_rows_between_rims_are_one_where_that_takes_less(cpu: str):
+    """Which is what `between_rims` is for."""
+    program = program_of(with_random_weights(between_rims(target(cpu).lanes)), Options(cpu))
+    kernels = [kernel for kernel in program.kernels if isinstance(kernel, Direct)]
+    assert any(kernel.gaps for kernel in kernels)
+    assert not all(kernel.gaps for kernel in kernels)
+    collected = {buffer.name for step in program.steps for buffer in step.writes if "collected" in buffer.name}
+    assert 0 < len(collected) < 20

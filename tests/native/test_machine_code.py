@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 import test_places
 from builder import Net, features, image, stage, with_random_weights
-from harness import CPUS, EVERY_PASS, compile_native
+from harness import EVERY_PASS, any_cpu, compile_native
 from test_elementwise import UNARY
 
 from cnnc.compiler.codegen.emit import Emitter
@@ -27,7 +27,6 @@ from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_r
 from cnnc.compiler.schedule.schedule import WINOGRAD
 from cnnc.compiler.schedule.target import Target, target
 
-any_cpu = pytest.mark.parametrize("cpu", CPUS)  # whether or not this machine runs what is made for it
 SUM = re.compile(r"\t(?:vfmadd\w+ps|addps)\t")
 SPILL = re.compile(r"\tv?(?:mov[au]ps|fmadd\w+ps|mulps|addps)\t[^\n]*\(%rsp\)")
 

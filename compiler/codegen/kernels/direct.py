@@ -29,7 +29,8 @@ class Direct:
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
     Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
     outside for all pixels of a tile. Where results are `pooled`, only the maximum or mean of each square of 2 x 2 is
-    stored: a tile has two lines of pixels, one after the other, and `rows` counts squares. Work is counted in tiles.
+    stored: a tile has two lines of pixels, one after the other, and `rows` counts squares. Where all rows are one and
+    the output has a rim (`gaps`), a tile steps over that where a row of `width` pixels ends. Work is counted in tiles.
     """
 
     pixels: int
@@ -43,6 +44,7 @@ class Direct:
     epilogue: Epilogue
     spread: int = 1
     pooled: Literal["max", "mean"] | None = None
+    gaps: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -58,6 +60,7 @@ class Direct:
             "weights_group",  # bytes from group to group
             "output_plane", "output_row",
             *(_PLACES if self.skips else ()),
+            *(("width", "gap") if self.gaps else ()),  # pixels, bytes between rows
             *self.ahead.arguments,
             *self.epilogue.arguments,
         )  # fmt: skip
@@ -106,14 +109,22 @@ class Direct:
                         for v, block in enumerate(blocks):
                             values = block.finish_all([pixel[v].value for pixel in sums])
                             results[v] = self._pool(block.e, results[v], values) if self.pooled else values
+                    gaps = self._gaps(e, a, x) if self.gaps else [0] * pixels
                     for v, register in enumerate(columns):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p, value in enumerate(results[v]):
-                            register.store(value, out, p * size * self.spread)
+                            register.store(value, e.at(out, gaps[p]), p * size * self.spread)
 
     def _pitch(self, e: Emitter) -> int:
         """Bytes between the inputs of neighbouring outputs."""
         return self.step * (4 if self.planar else e.target.vector_bytes)
+
+    def _gaps(self, e: Emitter, a: dict[str, str], x: str) -> list[Int]:
+        """Bytes of all rims before each pixel of a tile, which is no longer than a row."""
+        row = e.div_int(x, a["width"])
+        before, left = e.mul_int(row, a["gap"]), e.sub_int(e.mul_int(e.add_int(row, 1), a["width"]), x)
+        beyond = e.add_int(before, a["gap"])
+        return [e.choose(e.compare("slt", p, left), "i64", before, beyond) for p in range(self.pixels)]
 
     def _pool(self, e: Emitter, above: list[str], values: list[str]) -> list[str]:
         """Neighbours as one, and with those `above` where these are there, in the order of a pooling of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
 from .epilogue import deferred, epilogue, param
+from .pool import collected
 
 
 def lower_direct(planner: Planner, region: Region) -> None:
@@ -25,6 +27,8 @@ def lower_direct(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(planner, region, bias=bias)
     pooling = planner.pooling(region.node.output)
     y = planner.result(pooling.output if pooling else region.node.output)
+    if choice.merged and window.stride != (1, 1):
+        x, window = collected(planner, x, window.stride, y), replace(window, stride=(1, 1))
     planar, skips = x.layout.block == 1, any(window.sides)
     pointwise = op.kernel == (1, 1) and not skips
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
@@ -33,6 +37,9 @@ def lower_direct(planner: Planner, region: Region) -> None:
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, y, choice)
     words["rows"] = rows = 1 if choice.merged else y.height
     words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
+    gaps = choice.merged and not y.is_solid
+    if gaps:
+        words |= {"width": y.width, "gap": y.row_bytes - y.width * y.pixel_bytes}
     group = words["weights_group"]
     assert isinstance(group, int)
     target, tiles = planner.schedule.target, rows * -(-columns // choice.pixels)
@@ -46,8 +53,9 @@ def lower_direct(planner: Planner, region: Region) -> None:
         words |= share_words(tiles // 2, choice.vectors, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
-        choice.pixels, choice.vectors, last, op.stride[1], pointwise, planar, skips, ahead, tail, pooled=pooled
-    )
+        choice.pixels, choice.vectors, last, window.stride[1], pointwise, planar, skips, ahead, tail,
+        pooled=pooled, gaps=gaps,
+    )  # fmt: skip
     planner.step(kernel, words, [x, *reads], [y])
 
 

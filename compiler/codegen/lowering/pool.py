@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ...ir.region import Region
+from ...ops.conv import Window
 from ...ops.pool import AdaptiveAvgpool, AvgPool, GlobalAvgpool, MaxPool
+from ...schedule.schedule import Layout
+from ..kernels.epilogue import Epilogue
 from ..kernels.pool import Pool
-from ..program import Planner, Word, row_by_row
+from ..program import Buffer, Planner, Word, row_by_row
 from .epilogue import epilogue
 
 _PIXELS = 8  # sums at a time: enough to hide an addition behind the others
@@ -17,23 +20,43 @@ def lower_pool(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(planner, region)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
     op, adaptive = node.op, isinstance(node.op, AdaptiveAvgpool)
-    kernel, stride, pad, dilation = (x.height, x.width), (1, 1), (0, 0, 0, 0), (1, 1)
+    window = Window((x.height, x.width), (1, 1), (0, 0, 0, 0), (1, 1))
     if isinstance(op, MaxPool | AvgPool):
         window = op.window(region.operands[0].type)
-        kernel, stride, dilation = window.kernel, window.stride, window.dilation
-        pad = window.sides
-    reach = (kernel[1] - 1) * dilation[1] + 1
-    start = -(-pad[1] // stride[1])
-    whole = 0 if adaptive else max(0, (x.width - reach + pad[1]) // stride[1] + 1 - start)
-    pixels = max(1, min(whole, _PIXELS))
-    step: dict[str, Word] = {
-        "inner_start": min(start, y.width), "inner_stop": min(start, y.width) + whole,
-        "input_height": x.height, "input_width": x.width,
-        "kernel_height": kernel[0], "kernel_width": kernel[1], "stride_height": stride[0],
-        "dilation_height": dilation[0], "dilation_width": dilation[1],
-        "pad_top": pad[0], "pad_left": pad[1], "pad_bottom": pad[2], "pad_right": pad[3],
-    }  # fmt: skip
+    whole = (0, 0) if adaptive else _whole(x, window)
     mean = isinstance(op, AvgPool | GlobalAvgpool | AdaptiveAvgpool)
     count_pad = isinstance(op, AvgPool) and op.count_pad
-    pool = Pool("mean" if mean else "max", pixels, stride[1], adaptive, count_pad, tail)
-    planner.step(pool, words | row_by_row(x, y) | step, [x, *reads], [y])
+    kernel = Pool("mean" if mean else "max", _pixels(whole), window.stride[1], adaptive, count_pad, tail)
+    planner.step(kernel, words | row_by_row(x, y) | _words(x, y, window, whole), [x, *reads], [y])
+
+
+def collected(planner: Planner, x: Buffer, stride: tuple[int, int], like: Buffer) -> Buffer:
+    """Every so many pixels of an image beside one another, as many as another one has: maxima of one each."""
+    y = Buffer(f"{x.name} collected", x.channels, like.height, like.width, Layout(x.layout.block))
+    window = Window((1, 1), stride, (0, 0, 0, 0), (1, 1))
+    whole = _whole(x, window)
+    kernel = Pool("max", _pixels(whole), stride[1], adaptive=False, count_pad=False, epilogue=Epilogue())
+    planner.step(kernel, row_by_row(x, y) | _words(x, y, window, whole), [x], [y])
+    return y
+
+
+def _whole(x: Buffer, window: Window) -> tuple[int, int]:
+    """The first output of a row whose window lies in the row, and how many there are."""
+    pad, stride = window.sides[1], window.stride[1]
+    start = -(-pad // stride)
+    return start, max(0, (x.width - window.reach[1] + pad) // stride + 1 - start)
+
+
+def _pixels(whole: tuple[int, int]) -> int:
+    return max(1, min(whole[1], _PIXELS))
+
+
+def _words(x: Buffer, y: Buffer, window: Window, whole: tuple[int, int]) -> dict[str, Word]:
+    (start, count), (top, left, bottom, right) = whole, window.sides
+    return {
+        "inner_start": min(start, y.width), "inner_stop": min(start, y.width) + count,
+        "input_height": x.height, "input_width": x.width,
+        "kernel_height": window.kernel[0], "kernel_width": window.kernel[1], "stride_height": window.stride[0],
+        "dilation_height": window.dilation[0], "dilation_width": window.dilation[1],
+        "pad_top": top, "pad_left": left, "pad_bottom": bottom, "pad_right": right,
+    }  # fmt: skip
