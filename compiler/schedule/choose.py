@@ -181,10 +181,11 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     vectors = -(-outside // target.lanes)
     half = halves_last(outside, target.lanes)
     apart = pool_cycles(out, tuple(size)) if pooling else 0.0
-    tile = best_tile(size[1], vectors, target, half=half)
+    depth = inside * prod(op.kernel)
+    tile = best_tile(size[1], vectors, target, half=half, depth=depth)
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target)
     if pooling:
-        small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True)
+        small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True, depth=depth)
         together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small, target)
         cycles, tile = min((cycles + apart, tile), (together, small))
     choice = Choice("direct", *tile)

@@ -27,7 +27,7 @@ _MANY = 500  # of Winograd's tiles
 _TILES = 32  # that use the same weights; no more are too few to halve for two threads
 _SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
 _LATENCY = 4.0  # cycles of a multiply-add
-_STREAM = 20.0  # bytes of weights a cycle
+_STREAM, _TRICKLE = 20.0, 10.0  # bytes of weights a cycle, from the L2 cache and from beyond
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -36,17 +36,20 @@ def halves_last(channels: int, lanes: int) -> bool:
     return lanes == 16 and 0 < channels % lanes <= lanes // 2
 
 
-def tile_cycles(pixels: int, vectors: float, target: Target) -> float:
+def tile_cycles(pixels: int, vectors: float, target: Target, depth: int = 0) -> float:
     """Cycles for one input channel into a tile: two multiply-adds and two loads start a cycle, the slower one binds.
+    `depth` is how many products a sum has.
 
     A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand. AVX2 has
     no such operand that spreads a number. There tiles are so small that also bind the time until a sum can be added to
-    again, and weights, which come from the L2 cache for each tile.
+    again, and weights, which come from the L2 cache for each tile, or from beyond if they are too many for it.
     """
     multiplies, loads = pixels * vectors / 2, (pixels + vectors) / 2
     if target.lanes != 8:
         return max(multiplies, loads) + _LOOP
-    return max(multiplies, _SPREAD * loads, _LATENCY, vectors * target.vector_bytes / _STREAM) + _LOOP
+    weights = vectors * target.vector_bytes
+    stream = weights / (_STREAM if weights * depth <= target.l2_bytes // 4 else _TRICKLE)
+    return max(multiplies, _SPREAD * loads, _LATENCY, stream) + _LOOP
 
 
 def direct_cycles(
@@ -66,7 +69,7 @@ def direct_cycles(
             window.kernel, window.dilation, window.stride, window.sides[:2], image, out, (1, p), strict=True
         )
     )
-    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v, target)
+    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v, target, channels * prod(window.kernel))
 
 
 def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, count: int, pixels: int) -> int:
@@ -200,10 +203,11 @@ def best_tile(
     least: int = 1,
     most: int = _PIXELS,
     pooled: bool = False,
+    depth: int = 0,
 ) -> tuple[int, int]:
     """Pixels and vectors of the cheapest tile for rows of `columns` pixels and `vectors` registers of output channels,
     of which the last may be a `half`, with no fewer than the `least` vectors and no more than the `most` pixels. Those
-    of tiles that are `pooled` make squares with the line above.
+    of tiles that are `pooled` make squares with the line above. `depth` is how many products a sum has.
 
     Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
     """
@@ -214,7 +218,8 @@ def best_tile(
                 break
             if pooled and not pooled_room(p, v, target):
                 continue
-            cycles = tile_cycles(p, v - half / 2 if v == vectors else v, target) * ceil(columns / p) * (vectors // v)
+            cycles = tile_cycles(p, v - half / 2 if v == vectors else v, target, depth)
+            cycles *= ceil(columns / p) * (vectors // v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)
     return tile
