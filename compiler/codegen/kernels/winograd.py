@@ -54,7 +54,7 @@ class Winograd:
             "count", "images", "block",  # tiles of an image, images, chunks of a block
             "groups", "planes", "blocks", "tail",  # of output channels; of inputs: blocks, full ones, channels left
             "parts_groups", "parts_planes",  # of a grouped convolution: groups that share inputs, and blocks of those
-            "input_plane", "tap_row", "tap_column",
+            "input_plane", "tap_row",
             "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
             "weights_group", "weights_point",
             "output_plane", "output_row", "output_image",
@@ -113,7 +113,7 @@ class Winograd:
                 for pair in self.transform.pairs:
                     rows = []
                     for line in self._points(e, e.launder(corner), a["tap_row"]):
-                        pixels = [e.load(pixel) for pixel in self._points(e, line, a["tap_column"])]
+                        pixels = [e.load(line, x * self.spread * size) for x in range(self.transform.size)]
                         rows.append(self.transform.data_pair(words, pixels, pair))
                     for x, column in zip(pair, zip(*rows, strict=True), strict=True):
                         points = self._points(e, e.at(out, e.mul_int(a["data_point"], x)), down)
@@ -127,7 +127,7 @@ class Winograd:
         for y in range(self.transform.size):
             for x in range(self.outputs):
                 line = e.at(corner, e.mul_int(a["tap_row"], y))
-                e.prefetch(e.at(line, e.mul_int(a["tap_column"], x)))
+                e.prefetch(e.at(line, x * self.spread * e.target.vector_bytes))
 
     def _multiply(self, e: Emitter, a: dict[str, str], group: str) -> None:
         """For each point, a group's weights times a block's data: register tiles of a chunk, the whole sum inside."""

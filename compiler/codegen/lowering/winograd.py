@@ -60,7 +60,6 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         "parts_planes": inside // lanes if op.groups > 1 else 0,
         "input_plane": x.plane_bytes,
         "tap_row": window.dilation[0] * x.row_bytes,
-        "tap_column": window.dilation[1] * x.pixel_bytes,
         "data_point": data,
         "products": points * data,
         "products_point": products,
