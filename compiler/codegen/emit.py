@@ -303,11 +303,14 @@ class Emitter:
         self._declare("void", name, kinds)
         self.do(f"call void @{name}({kinds[0]} {value}, {kinds[1]} {pointer}, {kinds[2]} {mask})")
 
-    def load_bytes(self, pointer: str, mask: str) -> str:
-        """Unsigned bytes as floats."""
+    def load_bytes(self, pointer: str, mask: str = "") -> str:
+        """Unsigned bytes as floats, all or those of a mask."""
         lanes, kind = self.lanes, f"<{self.lanes} x i8>"
-        arguments = [("ptr align 1", pointer), (f"<{lanes} x i1>", mask), (kind, "zeroinitializer")]
-        value = self.intrinsic(kind, f"llvm.masked.load.v{lanes}i8.p0", arguments)
+        if mask:
+            arguments = [("ptr align 1", pointer), (f"<{lanes} x i1>", mask), (kind, "zeroinitializer")]
+            value = self.intrinsic(kind, f"llvm.masked.load.v{lanes}i8.p0", arguments)
+        else:
+            value = self.set(f"load {kind}, ptr {pointer}, align 1")
         return self.set(f"uitofp {kind} {value} to {self.vector}")
 
     def gather(self, base: str, offsets: str) -> str:
