@@ -157,11 +157,11 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     apart = best_tile(width, vectors, target, half=half)
     merged = best_tile(height * width, vectors, target, half=half, most=width if rimmed else height * width)
     if solid and (strided or rimmed):
-        row, every = (1, height * width), Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        row, single = (1, height * width), Window((1, 1), (1, 1), (0, 0, 0, 0), (1, 1))
+        rows = direct_cycles(op.window(x.type), x.type.known[1:], (height, width), channels, vectors, apart, target)
+        one = direct_cycles(single, row, row, channels, vectors, merged, target)
         collecting = 2 * pool_cycles(channels, (height, width)) if strided else 0.0
-        solid = channels >= lanes and collecting + direct_cycles(
-            every, row, row, channels, vectors, merged, target
-        ) < direct_cycles(op.window(x.type), x.type.known[1:], (height, width), channels, vectors, apart, target)
+        solid = channels >= lanes and one + collecting < rows
     return Choice("direct", *(merged if solid else apart), solid)
 
 
