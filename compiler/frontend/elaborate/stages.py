@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ...diagnostics import Refusal, Span
 from ...ir.kinds import shortened
@@ -325,9 +325,8 @@ class Share(Stage):
         if self.failed:
             raise Silenced
         # The declaring scope as the first application found it: numbers and names begin anew each time.
-        home = replace(
-            self.place, ledger=self.ledger, nesting=place.nesting, counts={}, taken=set(), rounds=None, anew=self.place
-        )
+        there = self.place
+        home = Place(place.run, there.prefix, there.title, there.above, self.ledger, place.nesting, anew=there)
         applications = place.run.applications
         first = len(applications)
         try:
