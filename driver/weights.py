@@ -36,8 +36,8 @@ def begun(model: str | Path | Network, weights: Weights | None) -> Iterator[Weig
     if isinstance(model, Network) or isinstance(weights, Mapping):
         yield None
         return
-    beside = [] if weights else _candidates(split(model)[0])
-    path = Path(weights) if weights else next((path for path in beside if path.is_file()), None)
+    beside = _candidates(split(model)[0]) if weights is None else [Path(weights)]
+    path = next((path for path in beside if path.is_file()), None)
     with ExitStack() as closing:
         file = None
         if path is not None:

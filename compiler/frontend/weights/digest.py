@@ -21,8 +21,8 @@ class FileDigest:
     def __init__(self, file: int, size: int):
         self._file, self._size = file, size
         self._readers = ThreadPoolExecutor(READERS)
-        self._blocks: list[Future[bytes]] = []
-        self._digest: bytes | None = None
+        self._parts: list[Future[bytes]] = []
+        self._ended = False
 
     def __enter__(self) -> FileDigest:
         return self
@@ -30,24 +30,29 @@ class FileDigest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._ended = True
         self._readers.shutdown(cancel_futures=True)
 
     def begin(self) -> None:
         """Compute it, if nobody has begun to."""
-        if not self._blocks:
-            self._blocks = [self._readers.submit(self._block, at) for at in range(0, self._size, BLOCK)]
+        if not self._parts:
+            self._parts = [self._readers.submit(self._part, first) for first in range(READERS)]
 
     def __call__(self) -> bytes:
-        """SHA-256 of those of all blocks; raises `Damaged` or `OSError`."""
+        """SHA-256 of each reader's blocks, one after the other; raises `Damaged` or `OSError`."""
         self.begin()
-        if self._digest is None:
-            self._digest = hashlib.sha256(b"".join(block.result() for block in self._blocks)).digest()
-        return self._digest
+        return b"".join(part.result() for part in self._parts)
 
-    def _block(self, at: int) -> bytes:
-        block = np.empty(min(BLOCK, self._size - at), np.uint8)
-        fill(self._file, block.data, at)
-        return hashlib.sha256(block.data).digest()
+    def _part(self, first: int) -> bytes:
+        """Of every so many-th block, however large the file is in one buffer."""
+        digest, buffer = hashlib.sha256(), np.empty(min(BLOCK, self._size), np.uint8).data
+        for at in range(first * BLOCK, self._size, READERS * BLOCK):
+            if self._ended:
+                break
+            block = buffer[: self._size - at]
+            fill(self._file, block, at)
+            digest.update(block)
+        return digest.digest()
 
 
 def fill(file: int, part: memoryview, at: int) -> None:
