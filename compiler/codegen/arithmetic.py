@@ -19,6 +19,7 @@ Operand: TypeAlias = "str | float | int"
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 0.693359375, -2.12194440e-4  # their sum is ln 2; n * HIGH is exact for |n| < 2**11
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1.0, 1.0)
+_HALF_EXPM1 = tuple(c * 2.0 ** (6 - k) for k, c in enumerate(_EXP[:-2]))  # (e**2x - 1) / 2 - x over x**2
 _LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
@@ -164,20 +165,18 @@ class Arithmetic:
         return self._copysign(y, x)
 
     def _tanh_by_exp(self, x: str) -> str:
-        """t / (t + 2) for t = e**2x - 1: with 2x = n ln 2 + r that is 2**n (e**r - 1) + (2**n - 1), where nothing
-        cancels for x from 0 to 10. The power is made of the bits that rounding leaves: a NaN stays one."""
+        """t / (t + 1) for t = (e**2x - 1) / 2. Where x = n ln 2 / 2 + r that is 2**n (e**2r - 1) / 2 + (2**n - 1) / 2:
+        nothing cancels for x from 0 to 10. The power is made of the bits that rounding leaves: a NaN stays one."""
         e, ints = self.e, self._ints
-        double = self.add(x, x)
-        rounded = self.fma(double, _LOG2_E, _ROUND)
-        n = self.sub(rounded, _ROUND)
-        r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, double))
+        rounded = self.fma(x, 2 * _LOG2_E, _ROUND + 127)
+        n = self.sub(rounded, _ROUND + 127)
+        r = self.fma(n, -_LN2_LOW / 2, self.fma(n, -_LN2_HIGH / 2, x))
         bits = e.set(f"bitcast {e.vector} {rounded} to {ints}")
-        exponent = e.set(f"shl {ints} {bits}, splat (i32 23)")
-        biased = e.set(f"add {ints} {exponent}, splat (i32 {127 << 23})")
+        biased = e.set(f"shl {ints} {bits}, splat (i32 23)")  # n + 127 are the bits that stay
         power = e.set(f"bitcast {ints} {biased} to {e.vector}")
-        over = self.fma(self.mul(self._polynomial(r, _EXP[:-2]), r), r, r)
-        t = self.fma(power, over, self.sub(power, 1.0))
-        return self.div(t, self.add(t, 2.0))
+        over = self.fma(self.mul(self._polynomial(r, _HALF_EXPM1), r), r, r)
+        t = self.fma(power, over, self.fma(power, 0.5, -0.5))
+        return self.div(t, self.add(t, 1.0))
 
     def erf(self, a: Operand) -> str:
         """An odd polynomial near 0, beyond it 1 - erfc, whose logarithm is smooth; 1 from 4 on."""

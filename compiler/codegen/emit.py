@@ -81,6 +81,10 @@ class Emitter:
                 loaded[argument.lstrip("@")] = self.set(f"load {kind}, ptr {where}, align 8")
             yield loaded
 
+    def array(self, count: int) -> str:
+        """Memory for so many vectors until the kernel returns; only before its first loop."""
+        return self.set(f"alloca [{count} x {self.vector}], align {self.target.line_bytes}")
+
     def share(self, units: Int) -> tuple[str, str]:
         """The half-open range of `units` that falls to this part."""
         lo = self.div_int(self.mul_int("%part", units), "%parts")

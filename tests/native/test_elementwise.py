@@ -74,6 +74,7 @@ def joins(lanes: int) -> Graph:
 
     net.output(net.chain(net.apply(add, layer(a, kernel=1), a).output, stage("relu")))
     net.output(net.chain(net.apply(add, a, layer(a, kernel=3, pad=1)).output, stage("relu")))
+    net.output(net.chain(net.apply(add, layer(a, kernel=1), a).output, stage("sigmoid")))
     net.output(net.apply(add, layer(x, kernel=1), a, layer(x, kernel=1), a).output)
     net.output(net.apply(add, layer(net.input("no_rim", x.type), kernel=1), a).output)
     net.output(

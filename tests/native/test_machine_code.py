@@ -15,7 +15,7 @@ from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
-from cnnc.compiler.codegen.kernels.epilogue import Epilogue
+from cnnc.compiler.codegen.kernels.epilogue import Epilogue, Link, Operand
 from cnnc.compiler.codegen.kernels.peak import Multiplying
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
@@ -158,6 +158,24 @@ def test_tiles_that_are_pooled_do_not_spill(cpu: str, pool: Literal["max", "mean
         inner = innermost(assembly_of(e.text(), level))
         assert len(SUM.findall(inner)) == pixels * vectors
         assert not level.fma or not SPILL.search(inner), (pixels, vectors)
+
+
+@any_cpu
+@pytest.mark.parametrize("name", ["sigmoid", "tanh"])
+def test_a_function_behind_a_tile_stays_in_registers(cpu: str, name: str):
+    """With 16, a tile's sums are put away for it; with 32 there is room for nearly all."""
+    level, links = target(cpu), (Link(stage(name), (Operand("result", 0),)),)
+    for pixels, vectors in tiles(level):
+        if pixels == 1:
+            continue  # a loop of one round is none
+        e = Emitter(level)
+        Direct(pixels, vectors, level.lanes, 1, False, False, False, Ahead(), Epilogue(links, (), True)).emit(e, "tile")
+        function = re.compile(r"\tv?(?:divps|permd)\t")
+        after = [part for part in stretches(assembly_of(e.text(), level)) if function.search(part)]
+        assert len(after) == (vectors if level.registers == 16 else 1), (pixels, vectors)
+        lines = sum(part.count("\n") for part in after)
+        spills = sum(len(SPILL.findall(part)) for part in after)
+        assert not level.fma or spills <= (lines // 20 if level.registers == 32 else 0), (pixels, vectors)
 
 
 def every_operator(lanes: int) -> Graph:

@@ -69,6 +69,7 @@ class Direct:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
         columns, side = registers(e, vectors, self.last), 2 if self.pooled else 1
         with e.kernel(name, self.arguments) as a:
+            room = self.epilogue.room(e, pixels)
             tiles = e.div_int(e.add_int(a["columns"], pixels - 1), pixels)
             last_tile = e.sub_int(a["columns"], pixels)
             plane = e.mul_int(a["rows"], tiles)
@@ -107,7 +108,7 @@ class Direct:
                         line_at = e.at(here, e.mul_int(a["input_row"], k))
                         self._tile(e, columns, a, line_at, weights, following, rows, self._columns(e, a, x), sums)
                         for v, block in enumerate(blocks):
-                            values = block.finish_all([pixel[v].value for pixel in sums])
+                            values = block.finish_all([pixel[v].value for pixel in sums], room)
                             results[v] = self._pool(block.e, results[v], values) if self.pooled else values
                     gaps = self._gaps(e, a, x) if self.gaps else [0] * pixels
                     for v, register in enumerate(columns):

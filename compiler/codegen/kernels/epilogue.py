@@ -17,6 +17,8 @@ from ..emit import Emitter, Int
 
 Extra = Literal["tensor", "channel", "number"]
 
+_LONG = 12  # instructions: no polynomial takes less
+
 
 @dataclass(frozen=True)
 class Operand:
@@ -50,6 +52,13 @@ class Epilogue:
         each = ("@extra{}", "extra{}_plane", "extra{}_row")
         names = (name.format(i) for i in range(len(self.extras)) for name in each)
         return (*(("@tables",) if self.tables else ()), *names)
+
+    def room(self, e: Emitter, pixels: int) -> str:
+        """Memory for a tile's sums while a long chain goes over them one by one, or none: of 16 registers LLVM would
+        leave it the stack, so that each step waits for the one before. To be asked for first in a kernel."""
+        trial = Emitter(e.target)
+        Block(trial, self, 0, ["%table"] * self.tables, ["%extra"] * len(self.extras)).finish("%sum", 0)
+        return e.array(pixels) if e.target.registers == 16 and trial.text().count("\n") > _LONG else ""
 
 
 class Tail:
@@ -104,15 +113,23 @@ class Block:
                 for pixel in range(pixels):
                     self.e.prefetch(self.e.at(extra, pixel * self.pitch))
 
-    def finish(self, value: str, pixel: int) -> str:
+    def finish(self, value: str, pixel: Int) -> str:
         """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
         return self._chain(self.e, value, self.tables, [self._extra(i, pixel) for i in range(len(self.extras))])
 
-    def finish_all(self, values: Sequence[str]) -> list[str]:
-        """The chain applied to all pixels from the first on. Two half registers go through it as a whole one."""
-        half = self.e.lanes
-        if half == self.e.target.lanes or not self.epilogue.links:
+    def finish_all(self, values: Sequence[str], room: str) -> list[str]:
+        """The chain applied to all pixels from the first on: in a loop where they have `room`. Else two half registers
+        go through it as a whole one."""
+        half, size = self.e.lanes, self.e.target.vector_bytes
+        if not self.epilogue.links or (half == self.e.target.lanes and not room):
             return [self.finish(value, pixel) for pixel, value in enumerate(values)]
+        if half == self.e.target.lanes:
+            for pixel, value in enumerate(values):
+                self.e.store(value, room, pixel * size)
+            with self.e.loop("pixel", len(values)) as pixel:
+                here = self.e.at(room, self.e.mul_int(pixel, size))
+                self.e.store(self.finish(self.e.load(here), pixel), here)
+            return [self.e.load(room, pixel * size) for pixel in range(len(values))]
         whole, last, results = self.e.resized(2 * half), len(values) - 1, []
 
         def join(a: str, b: str) -> str:
@@ -135,8 +152,8 @@ class Block:
             results.append(link.op.scalar(words, *values, **{name: next(rest) for name in link.tables}))
         return results[-1]
 
-    def _extra(self, index: int, pixel: int) -> str:
+    def _extra(self, index: int, pixel: Int) -> str:
         extra = self.extras[index]
         if self.epilogue.extras[index] != "tensor":
             return extra
-        return self.e.load(extra, pixel * self.pitch)
+        return self.e.load(self.e.at(extra, self.e.mul_int(pixel, self.pitch)))
