@@ -18,7 +18,7 @@ import cnnc
 from cnnc.compiler.frontend.weights.digest import FileDigest
 from cnnc.compiler.pipeline import Options, compile_graph
 from cnnc.compiler.schedule.schedule import Choice
-from cnnc.keys import key_of
+from cnnc.keys import key_of, state_of
 from cnnc.runtime import runner as loop
 from cnnc.runtime.abi import Artifact
 from cnnc.runtime.background import finish
@@ -142,6 +142,27 @@ def test_keys_differ_with_files(tmp_path: Path):
             keys.append(key_of(graph, Options()))
     assert keys[0] == keys[1]
     assert len({*keys}) == 3
+
+
+def test_keys_differ_with_the_compilers_sources(tmp_path: Path):
+    first, inner = tmp_path / "a.py", tmp_path / "inner" / "b.py"
+    inner.parent.mkdir()
+    first.write_text("a = 1")
+    inner.write_text("b = 1")
+    states = [state_of(str(tmp_path))]
+    (tmp_path / "notes.txt").write_text("no source")
+    assert state_of(str(tmp_path)) == states[0]
+    os.utime(inner, ns=(0, inner.stat().st_mtime_ns + 1))
+    states.append(state_of(str(tmp_path)))
+    status = first.stat()
+    first.write_text("a = 10")
+    os.utime(first, ns=(0, status.st_mtime_ns))
+    states.append(state_of(str(tmp_path)))
+    first.rename(tmp_path / "c.py")
+    states.append(state_of(str(tmp_path)))
+    inner.unlink()
+    states.append(state_of(str(tmp_path)))
+    assert len(set(states)) == len(states)
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-
-import numpy as np
 
 from .stored import Damaged
 
@@ -45,7 +44,7 @@ class FileDigest:
 
     def _part(self, first: int) -> bytes:
         """Of every so many-th block, however large the file is in one buffer."""
-        digest, buffer = hashlib.sha256(), np.empty(min(BLOCK, self._size), np.uint8).data
+        digest, buffer = hashlib.sha256(), memoryview(mmap.mmap(-1, BLOCK))  # NumPy's has huge pages, slow to come by
         for at in range(first * BLOCK, self._size, READERS * BLOCK):
             if self._ended:
                 break
