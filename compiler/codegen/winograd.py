@@ -1,6 +1,6 @@
-"""Winograd's minimal filtering F(m, 3): fewer products, from the points at which polynomials are compared.
+"""Winograd's minimal filtering F(m, r): fewer products, from the points at which polynomials are compared.
 
-m outputs of a filter with 3 taps need only n = m + 2 products: y = A' [(G w) * (B' x)], and in two dimensions
+m outputs of a filter with r taps need only n = m + r - 1 products: y = A' [(G w) * (B' x)], and in two dimensions
 Y = A' [(G W G') * (B' X B)] A (Lavin & Gray 2015, arXiv 1509.09308). By Toom-Cook, G evaluates the filter at n - 1
 points and at infinity, or at n points, and B and A are interpolation, transposed. With points 0, ±a, ±b, … the rows of
 a pair share their even and their odd half, so that F(3, 3) transforms five numbers by ten operations, F(4, 3) six by
@@ -13,6 +13,8 @@ of points for F(6, 3), 1/2, 1 and 2 have the least, 3.5 and 35 to 65: their coef
 cancel is gone. 0.6, 1 and 1/0.6, nearer to one another, have 4.4 and 30; the roots of 1/2 and 2 beside 1 have 11.
 F(3, 3) at infinity would have a point without its negative: 0, ±1, 2 have 1.0 and 12, 0, ±the root of 1/2, 2 0.7 and 4.
 Without infinity 0, ±3/4, ±9/4, exact too, have 0.46 and 3.3; of 56 such sets the best, with ±4/5, ±5/2, 0.45 and 3.
+F(4, 5) has the points of F(6, 3), and errors of 2.4 and 10 to 15: those that lie nearer to one another have 2.9, the
+roots of 1/2 and 2 beside 1 8.8. It needs 64 products for 16 outputs, which have 400.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import numpy as np
 from numpy.polynomial import polynomial
 
 from ..ir.operator import Array
-from ..schedule.tiles import TAPS
+from ..schedule.schedule import Filtering
 
 
 class Words(Protocol):
@@ -40,26 +42,31 @@ class Words(Protocol):
 
 @dataclass(frozen=True)
 class Transform:
-    """`points` are the positive ones; their negatives and 0 belong to them, and infinity where the number of outputs is
+    """`points` are the positive ones; their negatives and 0 belong to them, and infinity where the number of inputs is
     even. In vectors of the transformed domain they stand in this order: 0, +a, -a, +b, -b, …, infinity."""
 
     points: tuple[float, ...]
     infinity: bool = True
+    taps: int = 3
+
+    @property
+    def filtering(self) -> Filtering:
+        return Filtering(self.outputs, self.taps)
 
     @property
     def outputs(self) -> int:
-        return self.size - TAPS + 1
+        return self.size - self.taps + 1
 
     @property
     def size(self) -> int:
         return 1 + 2 * len(self.points) + self.infinity
 
     def filters(self, taps: Array) -> Array:
-        """`[…][3 * 3][k]` as `[…][n * n][k]`, in float64."""
-        finite = [0.0, *(sign * a for a in self.points for sign in (1, -1))]
-        rows = [np.array([1.0, a, a * a]) / prod(a - b for b in finite if b != a) for a in finite]
-        g = np.array([*rows, *[[0.0, 0.0, 1.0]] * self.infinity])
-        both = np.kron(g, g)  # [n * n][3 * 3]
+        """`[…][r * r][k]` as `[…][n * n][k]`, in float64."""
+        finite, powers = [0.0, *(sign * a for a in self.points for sign in (1, -1))], np.arange(self.taps)
+        rows = [np.power(a, powers) / prod(a - b for b in finite if b != a) for a in finite]
+        g = np.array([*rows, *[powers == self.taps - 1] * self.infinity])
+        both = np.kron(g, g)  # [n * n][r * r]
         return both @ taps
 
     @property
@@ -118,11 +125,12 @@ def _combine(words: Words, terms: Iterable[tuple[float, Any]]) -> Any:
 
 
 TRANSFORMS = {
-    transform.outputs: transform
+    transform.filtering: transform
     for transform in (
         Transform((1.0,)),
         Transform((0.75, 2.25), infinity=False),
         Transform((sqrt(0.5), sqrt(2.0))),
         Transform((0.5, 1.0, 2.0)),
+        Transform((0.5, 1.0, 2.0), taps=5),
     )
 }

@@ -27,7 +27,7 @@ from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import rim_of_tiles, takes_tiles, tiles
+from .tiles import filterings, rim_of_tiles, tiles
 
 LOSSES = ("mse", "cross_entropy")
 _PLAIN = {
@@ -109,7 +109,7 @@ def _follows_tiles(graph: Graph, region: Region, schedule: Schedule) -> bool:
     if choice is None or (pooling := _pooling(graph, Region.of(graph, producer))) is None:
         return False
     if choice.algorithm in WINOGRAD:
-        return pooling == "maxpool" and WINOGRAD[choice.algorithm] % 2 == 0
+        return pooling == "maxpool" and WINOGRAD[choice.algorithm].outputs % 2 == 0
     direct = choice.algorithm == "direct" and not choice.merged
     return direct and pooled_room(choice.pixels, choice.vectors, schedule.target)
 
@@ -189,13 +189,13 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
         together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small, target)
         cycles, tile = min((cycles + apart, tile), (together, small))
     choice = Choice("direct", *tile)
-    if exact or not takes_tiles(op, inside, target.lanes):
+    if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
-    for algorithm, outputs in WINOGRAD.items():
+    for algorithm, (outputs, taps) in algorithms.items():
         if pooling == "maxpool" and outputs % 2:
             continue
-        count, points = len(tiles(window, size[0], size[1], outputs)), outputs + 2
+        count, points = len(tiles(window, size[0], size[1], outputs)), outputs + taps - 1
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
         weights = 4 * points**2 * inside * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):
@@ -295,8 +295,8 @@ def _rim_of(choice: Choice, op: Conv, x: Value, y: Value) -> Sides:
     """The rim that a convolution's algorithm wants. A direct one skips rows outside of the image, and columns that are
     outside for a whole tile."""
     if choice.algorithm in WINOGRAD:
-        outputs = WINOGRAD[choice.algorithm]
-        return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], outputs)
+        filtering = WINOGRAD[choice.algorithm]
+        return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], filtering)
     _, left, _, right = rim_of(op.window(x.type), x, y)
     reach = (choice.pixels - 1) * op.stride[1]
     return 0, min(left, reach), 0, min(right, reach)

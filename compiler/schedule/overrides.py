@@ -12,7 +12,7 @@ from ..ops.conv import Conv, ConvTranspose
 from .phases import phases
 from .schedule import BATCH_TILE, WINOGRAD, Choice
 from .target import Target
-from .tiles import takes_tiles, tiles
+from .tiles import filterings, tiles
 
 CODE = "E0506"
 
@@ -69,7 +69,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
         return "only Winograd's algorithm has blocks, and takes images together"
     columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0:
-        return "Winograd's algorithm takes windows of 3x3, stride 1 and enough channels"
+        taps = WINOGRAD[given.algorithm].taps
+        return f"`{given.algorithm}` takes windows of {taps}x{taps}, stride 1 and enough channels"
     if not 1 <= given.pixels <= columns:
         return f"a tile can have 1 to {columns} pixels"
     chunks = -(-columns * (BATCH_TILE if given.batched else 1) // given.pixels)
@@ -98,6 +99,6 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
     vectors = -(-(out // op.groups) // target.lanes)
     if given.algorithm not in WINOGRAD:
         return (height * width if given.merged and not rimmed else width), vectors
-    if not takes_tiles(op, x.type.known[0] // op.groups, target.lanes):
+    if given.algorithm not in filterings(op, x.type.known[0] // op.groups, target.lanes):
         return 0, vectors
-    return len(tiles(op.window(x.type), height, width, WINOGRAD[given.algorithm])), vectors
+    return len(tiles(op.window(x.type), height, width, WINOGRAD[given.algorithm].outputs)), vectors

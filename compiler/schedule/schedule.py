@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..ir.graph import Graph
 from ..ir.region import Region
 from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
-WINOGRAD = {"winograd2": 2, "winograd3": 3, "winograd4": 4, "winograd6": 6}  # so many outputs at a time, squared
 BATCH_TILE = 16  # images that a batched step takes at once
 POOLED = "pooled"  # maxima or means that the convolution before them takes as it stores
+
+
+class Filtering(NamedTuple):
+    """Winograd's F(m, r): along each axis so many outputs at a time, for so many taps, from `size` inputs."""
+
+    outputs: int
+    taps: int
+
+    @property
+    def size(self) -> int:
+        return self.outputs + self.taps - 1
+
+
+WINOGRAD = {
+    "winograd2": Filtering(2, 3),
+    "winograd3": Filtering(3, 3),
+    "winograd4": Filtering(4, 3),
+    "winograd6": Filtering(6, 3),
+    "winograd4of5": Filtering(4, 5),
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How Winograd's tiles cover an image: squares of m x m outputs, each computed from (m + 2) x (m + 2) inputs.
+"""How Winograd's tiles cover an image: squares of m x m outputs, each computed from as many more inputs as taps reach.
 
 A layer with dilation d is d x d ordinary ones, interleaved: the outputs y with the same remainder by d read inputs that
 lie d apart. So there are tiles for each pair of remainders, and within a tile neighbours lie d pixels apart.
@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from ..ops.conv import Conv, Window
-from .schedule import Sides
-
-TAPS = 3
+from .schedule import WINOGRAD, Filtering, Sides
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,11 @@ class Tile:
         return self.row, self.column, self.rows, self.columns
 
 
-def takes_tiles(op: Conv, channels: int, lanes: int) -> bool:
-    """Whether a convolution with so many input channels in a group can be computed by tiles."""
-    even = op.stride == (1, 1) and op.dilation[0] == op.dilation[1]
-    return op.kernel == (TAPS, TAPS) and even and channels >= lanes
+def filterings(op: Conv, channels: int, lanes: int) -> dict[str, Filtering]:
+    """Winograd's algorithms that can compute a convolution with so many input channels in a group."""
+    if op.stride != (1, 1) or op.dilation[0] != op.dilation[1] or channels < lanes:
+        return {}
+    return {name: filtering for name, filtering in WINOGRAD.items() if op.kernel == (filtering.taps, filtering.taps)}
 
 
 def tiles(window: Window, rows: int, columns: int, outputs: int) -> list[Tile]:
@@ -49,11 +48,11 @@ def _axis(size: int, dilation: int, outputs: int) -> list[tuple[int, int]]:
     return [(start, min(outputs, -(-(size - start) // dilation))) for phase in starts for start in phase]
 
 
-def rim_of_tiles(window: Window, image: tuple[int, ...], out: tuple[int, ...], outputs: int) -> Sides:
+def rim_of_tiles(window: Window, image: tuple[int, ...], out: tuple[int, ...], filtering: Filtering) -> Sides:
     """How far the tiles reach past each side of the image: the last ones further than the windows do."""
     top, left, _, _ = window.sides
     below, right = (
-        max(start + dilation * (outputs + TAPS - 2) for start, _ in _axis(size, dilation, outputs))
+        max(start + dilation * (filtering.size - 1) for start, _ in _axis(size, dilation, filtering.outputs))
         - before
         - inside
         + 1

@@ -91,7 +91,7 @@ KERNELS = _of(
     ("winograd.py", "first = e.mul_int(block.value, a[\"block\"])", "first = block.value", "blocks overlap", WINOGRAD),
     ("winograd.py", "at = e.add_int(row, e.mul_int(y, self.spread))", "at = e.add_int(row, y)",
      "dilated rows lie too close", WINOGRAD),
-    ("winograd.py", "e.loop(\"down\", high, ", "e.loop(\"down\", self.outputs, ", "a tile writes below the image",
+    ("winograd.py", "e.loop(\"down\", high, ", "e.loop(\"down\", self.filtering.outputs, ", "tiles end below the image",
      WINOGRAD),
     ("winograd.py", "a[\"count\"] = e.mul_int(a[\"count\"], a[\"images\"])", "pass", "only a first image is computed",
      BATCHES),
@@ -275,7 +275,7 @@ SCHEDULE = _of(
     ("choose.py", "views = (\"slice\", \"split\", ", "views = (", "a slice is joined where nobody copied it", JOINS),
     ("choose.py", " and value in r.operands and value not in r.extras", "",
      "a planar image is added to blocks", CONVOLUTIONS),
-    ("choose.py", "WINOGRAD[choice.algorithm] % 2 == 0", "choice.algorithm in WINOGRAD",
+    ("choose.py", "WINOGRAD[choice.algorithm].outputs % 2 == 0", "choice.algorithm in WINOGRAD",
      "maxima are taken from tiles with odd sides", WINOGRAD),
     ("cost.py", "pixels % 2 == 0 and pixels * vectors", "pixels * vectors", "a square lies in two tiles", POOLS),
     ("cost.py", "many > 1 and _BESIDE * BATCH_TILE * image < weights", "many > 1",
@@ -286,9 +286,9 @@ SCHEDULE = _of(
      TRANSPOSED),
     ("phases.py", "max(0, -min(phase.first for phase in axis))", "0", "no rim before the image", TRANSPOSED),
     ("tiles.py", "(min(dilation, size))", "(1)", "only the first of the interleaved images is covered", WINOGRAD),
-    ("tiles.py", "dilation * (outputs + TAPS - 2)", "dilation * (outputs + TAPS - 3)", "the last tiles lack a rim",
+    ("tiles.py", "dilation * (filtering.size - 1)", "dilation * (filtering.size - 2)", "the last tiles lack a rim",
      WINOGRAD),
-    ("tiles.py", "op.stride == (1, 1) and ", "", "strides are ignored", WINOGRAD),
+    ("tiles.py", "op.stride != (1, 1) or ", "", "strides are ignored", WINOGRAD),
 )  # fmt: skip
 
 RUNTIME = _of(

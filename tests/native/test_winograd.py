@@ -11,9 +11,9 @@ from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Operator
-from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice
+from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice, Filtering
 from cnnc.compiler.schedule.target import target
-from cnnc.compiler.schedule.tiles import rim_of_tiles, takes_tiles, tiles
+from cnnc.compiler.schedule.tiles import filterings, rim_of_tiles, tiles
 
 algorithms = pytest.mark.parametrize("algorithm", WINOGRAD)
 
@@ -42,47 +42,58 @@ class Words:
 
 
 @pytest.mark.parametrize(
-    "transform", [*TRANSFORMS.values(), Transform((0.5, 1.0, 1.5), infinity=False)], ids=lambda t: t.outputs
+    "transform", [*TRANSFORMS.values(), Transform((0.5, 1.0, 1.5), infinity=False)], ids=lambda t: str(t.filtering)
 )
 def test_transforms_filter(transform: Transform):
     """In float64 they are a convolution to the last digits, in one dimension at a time."""
-    random, n = np.random.default_rng(0), transform.size
-    x, weight = random.standard_normal((n, n)), random.standard_normal((3, 3))
+    random, n, (m, r) = np.random.default_rng(0), transform.size, transform.filtering
+    x, weight = random.standard_normal((n, n)), random.standard_normal((r, r))
     rows = transform.data(Words(), list(x))
     data = np.array(transform.data(Words(), list(np.transpose(rows)))).T
     products = data * transform.filters(weight.reshape(-1, 1)).reshape(n, n)
     rows = transform.result(Words(), list(products))
     result = np.array(transform.result(Words(), list(np.transpose(rows)))).T
-    wanted = [[(x[i : i + 3, j : j + 3] * weight).sum() for j in range(n - 2)] for i in range(n - 2)]
+    wanted = [[(x[i : i + r, j : j + r] * weight).sum() for j in range(m)] for i in range(m)]
     np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-13 * n)
 
 
-@pytest.mark.parametrize(("outputs", "data", "result"), [(2, 4, 4), (3, 10, 10), (4, 12, 12), (6, 24, 20)])
-def test_a_transform_takes_few_operations(outputs: int, data: int, result: int):
-    transform, words, more = TRANSFORMS[outputs], Words(), Words()
+@pytest.mark.parametrize(
+    ("algorithm", "data", "result"),
+    [
+        ("winograd2", 4, 4),
+        ("winograd3", 10, 10),
+        ("winograd4", 12, 12),
+        ("winograd6", 24, 20),
+        ("winograd4of5", 24, 16),
+    ],
+)
+def test_a_transform_takes_few_operations(algorithm: str, data: int, result: int):
+    transform, words, more = TRANSFORMS[WINOGRAD[algorithm]], Words(), Words()
     transform.data(words, list(np.ones(transform.size)))
     transform.result(more, list(np.ones(transform.size)))
     assert (words.count, more.count) == (data, result)
 
 
 @pytest.mark.parametrize("dilation", [1, 2, 3, 7])
-@pytest.mark.parametrize("outputs", WINOGRAD.values())
+@pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
 @pytest.mark.parametrize("size", [(1, 1), (4, 9), (7, 8), (13, 5), (18, 12)])
-def test_tiles_cover_each_output_once(dilation: int, outputs: int, size: tuple[int, int]):
+def test_tiles_cover_each_output_once(dilation: int, filtering: Filtering, size: tuple[int, int]):
     """And read nothing past the rim that they ask for."""
-    window = stage("conv", channels=1, kernel=3, pad=dilation, dilation=dilation).window(image(1, *size))  # type: ignore[attr-defined]
-    seen = np.zeros(size, int)
-    _, _, below, right = rim_of_tiles(window, size, size, outputs)
+    (outputs, taps), seen = filtering, np.zeros(size, int)
+    pad, end = taps // 2 * dilation, (outputs + taps // 2 - 1) * dilation
+    conv = stage("conv", channels=1, kernel=taps, pad=pad, dilation=dilation)
+    window = conv.window(image(1, *size))  # type: ignore[attr-defined]
+    _, _, below, right = rim_of_tiles(window, size, size, filtering)
     for tile in tiles(window, *size, outputs):
         for y in range(tile.rows):
             for x in range(tile.columns):
                 seen[tile.row + y * dilation, tile.column + x * dilation] += 1
-        assert tile.row - dilation + (outputs + 1) * dilation < size[0] + below
-        assert tile.column - dilation + (outputs + 1) * dilation < size[1] + right
+        assert tile.row + end < size[0] + below
+        assert tile.column + end < size[1] + right
     assert (seen == 1).all()
 
 
-def layers(lanes: int, batchnorm: bool = True) -> Graph:
+def layers(lanes: int, batchnorm: bool = True, taps: int = 3) -> Graph:
     """Channels around the vector's width, images down to one pixel, tiles that end before, at and past the edge."""
     counts = [(lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes), (3 * lanes - 1, 4 * lanes + 1), (2 * lanes, lanes)]
     sizes = [(1, 1), (2, 2), (3, 5), (4, 4), (5, 8), (6, 7), (9, 12), (13, 3), (1, 17)]
@@ -90,29 +101,31 @@ def layers(lanes: int, batchnorm: bool = True) -> Graph:
     net = Net()
     for i, (size, pad) in enumerate(zip(sizes, pads, strict=True)):
         channels, out = counts[i % len(counts)]
-        size = size if pad else (size[0] + 2, size[1] + 2)
+        size = size if pad else (size[0] + taps - 1, size[1] + taps - 1)
+        if taps == 5 and pad and pad != "same":
+            pad = tuple(side + 1 for side in (pad if isinstance(pad, tuple) else (pad,) * 4))
         x = net.input(f"x{i}", image(channels, *size))
-        y = net.chain(x, stage("conv", channels=out, kernel=3, pad=pad, bias=i % 3 > 0))
+        y = net.chain(x, stage("conv", channels=out, kernel=taps, pad=pad, bias=i % 3 > 0))
         if batchnorm and i % 2:
             y = net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output
         net.output(net.chain(y, *[stage("relu")] * (i % 2)))
     return net.graph
 
 
-def dilated(lanes: int) -> Graph:
+def dilated(lanes: int, taps: int = 3) -> Graph:
     net = Net()
     for i, (dilation, size) in enumerate([(2, (7, 9)), (3, (5, 11)), (4, (3, 18)), (9, (4, 6)), (2, (16, 16))]):
         x = net.input(f"x{i}", image(lanes, *size))
-        y = net.chain(x, stage("conv", channels=lanes + 3, kernel=3, pad=dilation, dilation=dilation))
+        y = net.chain(x, stage("conv", channels=lanes + 3, kernel=taps, pad=taps // 2 * dilation, dilation=dilation))
         net.output(net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output)
     return net.graph
 
 
-def grouped(lanes: int) -> Graph:
+def grouped(lanes: int, taps: int = 3) -> Graph:
     net = Net()
     for i, (inside, outside, groups) in enumerate([(lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 2 * lanes, 2)]):
         x = net.input(f"x{i}", image(groups * inside, 5 + i, 7))
-        net.output(net.chain(x, stage("conv", channels=groups * outside, kernel=3, pad=1, groups=groups)))
+        net.output(net.chain(x, stage("conv", channels=groups * outside, kernel=taps, pad=taps // 2, groups=groups)))
     return net.graph
 
 
@@ -122,7 +135,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
     for i, conv in enumerate(graph.nodes("conv")):
         (x,) = graph.operands(conv)
         channels, height, width = conv.output.type.known
-        count = len(tiles(conv.op.window(x.type), height, width, WINOGRAD[algorithm]))  # type: ignore[attr-defined]
+        count = len(tiles(conv.op.window(x.type), height, width, WINOGRAD[algorithm].outputs))  # type: ignore[attr-defined]
         each = -(-channels // conv.op.groups // lanes)  # type: ignore[attr-defined]
         vectors = [v for v in (1, 2, 4) if each % v == 0][-1 if (i + k) % 2 else 0]
         pixels = min(count, (1, 3, 2 if vectors == 4 else 4, 7 if vectors == 1 else 6)[(i + k) % 4])
@@ -136,7 +149,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
 @pytest.mark.parametrize("k", range(4))
 def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
     lanes = target(cpu).lanes
-    graph = family(lanes)
+    graph = family(lanes, taps=WINOGRAD[algorithm].taps)
     passes = {"fuse_epilogues"}  # so that layers have the names that `chosen` knows
     hold(graph, cpu, passes, batch=2, choices=chosen(graph, algorithm, lanes, k))
 
@@ -148,13 +161,13 @@ def test_epilogues_are_part_of_the_tile(cpu: str):
     assert {c.algorithm for c in native.program.schedule.choices.values()} & set(WINOGRAD)
 
 
-def pooled(lanes: int, *after: Operator, stored: bool = False) -> Graph:
+def pooled(lanes: int, *after: Operator, stored: bool = False, taps: int = 3) -> Graph:
     """Maxima of 2 x 2 behind convolutions, of images some of whose last rows or columns are in none. `stored` has what
     they are taken of among the outputs."""
     net = Net()
     for i, size in enumerate([(2, 2), (3, 5), (4, 4), (6, 7), (9, 12), (13, 3), (14, 14)]):
         x = net.input(f"x{i}", image(lanes + i, *size))
-        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, kernel=3, pad=1, bias=i % 3 > 0), *after)
+        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, kernel=taps, pad=taps // 2, bias=i % 3 > 0), *after)
         net.output(net.chain(y, stage("maxpool", kernel=2)), *[y] * stored)
     return net.graph
 
@@ -174,13 +187,13 @@ def assert_as_if_stored(native: Native, stored: Graph, cpu: str) -> None:
 
 
 @every_cpu
-@pytest.mark.parametrize("algorithm", [name for name, outputs in WINOGRAD.items() if outputs % 2 == 0])
+@pytest.mark.parametrize("algorithm", [name for name, f in WINOGRAD.items() if f.outputs % 2 == 0])
 @pytest.mark.parametrize("k", range(4))
 def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
-    lanes = target(cpu).lanes
-    graph, choices = pooled(lanes), chosen(pooled(lanes), algorithm, lanes, k)
-    native = hold(graph, cpu, batch=2, choices=choices)
-    assert_as_if_stored(native, pooled(lanes, stored=True), cpu)
+    lanes, taps = target(cpu).lanes, WINOGRAD[algorithm].taps
+    graph = pooled(lanes, taps=taps)
+    native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, lanes, k))
+    assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps), cpu)
 
 
 @every_cpu
@@ -264,11 +277,20 @@ def test_images_larger_than_caches_are_fetched_ahead():
 
 @pytest.mark.parametrize(
     ("change", "channels"),
-    [({"stride": (1, 2)}, 16), ({"stride": 2}, 16), ({"dilation": (1, 2)}, 16), ({"kernel": (3, 1)}, 16), ({}, 15)],
+    [({"stride": (1, 2)}, 16), ({"stride": 2}, 16), ({"dilation": (1, 2)}, 16), ({"kernel": (3, 5)}, 16), ({}, 15)],
 )
 def test_what_no_tiles_fit(change: dict[str, Any], channels: int):
-    assert takes_tiles(stage("conv", channels=8, kernel=3), 16, 16)  # type: ignore[arg-type]
-    assert not takes_tiles(stage("conv", **{"channels": 8, "kernel": 3, **change}), channels, 16)  # type: ignore[arg-type]
+    assert filterings(stage("conv", channels=8, kernel=3), 16, 16)  # type: ignore[arg-type]
+    assert not filterings(stage("conv", **{"channels": 8, "kernel": 3, **change}), channels, 16)  # type: ignore[arg-type]
+
+
+def test_each_window_has_its_own():
+    """And the schedule takes it: it needs a sixth of the products."""
+    for taps, names in ((3, {"winograd2", "winograd3", "winograd4", "winograd6"}), (5, {"winograd4of5"}), (7, set())):
+        assert filterings(stage("conv", channels=8, kernel=taps), 16, 16).keys() == names  # type: ignore[arg-type]
+    net = Net()
+    net.output(net.chain(net.input("x", image(48, 27, 27)), stage("conv", channels=128, kernel=5, pad=2)))
+    assert compile_native(with_random_weights(net.graph)).program.schedule.choices["conv_1"].algorithm == "winograd4of5"
 
 
 def test_exact_compilations_have_none():

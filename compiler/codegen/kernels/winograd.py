@@ -1,13 +1,13 @@
-"""Winograd convolution with 3x3 windows: transform tiles of the input, multiply, transform back.
+"""Winograd convolution with square windows: transform tiles of the input, multiply, transform back.
 
-Tiles of `outputs` x `outputs` results are taken in chunks of as many as a register tile has pixels, and chunks in
+Tiles of m x m results are taken in chunks of as many as a register tile has pixels, and chunks in
 blocks whose transformed inputs stay in the cache:
 
     data      [point][chunk of the block][input block][tile][lane]     a block, all input channels
     products  [point][vector][tile of the block][lane]                 a block, one group of output channels
     weights   [group][point][input block][lane][vectors * lanes]       so that they stream in address order
 
-A *point* is one of the (outputs + 2)**2 numbers of a transformed tile, for each of which there is a product of
+A *point* is one of the n**2 numbers of a transformed tile, for each of which there is a product of
 matrices. The last chunk overlaps the one before rather than fall short. A NaN or infinity reaches all of its tile.
 """
 
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial, reduce
 
+from ...schedule.schedule import Filtering
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int, Var
 from ..winograd import TRANSFORMS, Transform
@@ -39,7 +40,7 @@ class Winograd:
     within it, transforms its input. Each part has its own scratch memory for data and products.
     """
 
-    outputs: int
+    filtering: Filtering
     pixels: int
     vectors: int
     ahead: Ahead
@@ -64,7 +65,7 @@ class Winograd:
 
     @property
     def transform(self) -> Transform:
-        return TRANSFORMS[self.outputs]
+        return TRANSFORMS[self.filtering]
 
     def emit(self, e: Emitter, name: str) -> None:
         with e.kernel(name, self.arguments) as a:
@@ -125,7 +126,7 @@ class Winograd:
         ahead = e.at(tile, e.mul_int(a["block"], self.pixels * 8 * TILE_WORDS))
         corner = e.at(source, e.load_int(ahead, 0))
         for y in range(self.transform.size):
-            for x in range(self.outputs):
+            for x in range(self.filtering.outputs):
                 line = e.at(corner, e.mul_int(a["tap_row"], y))
                 e.prefetch(e.at(line, x * self.spread * e.target.vector_bytes))
 
@@ -207,7 +208,7 @@ class Winograd:
         out = e.at(e.at(out, e.mul_int(row, a["output_row"])), place)
         shared = Tail(e, self.epilogue, a, block, row, self.spread).block(0, place)
         side = len(lines)
-        for x in range(self.outputs // side):
+        for x in range(self.filtering.outputs // side):
             with e.when(e.compare("sgt", wide, x)):
                 sums = [value for line in lines for value in line[x * side : (x + 1) * side]]
                 if self.epilogue.bias:

@@ -23,6 +23,7 @@ LOWERINGS: dict[str, Lowering] = {
     "winograd3": lower_winograd,
     "winograd4": lower_winograd,
     "winograd6": lower_winograd,
+    "winograd4of5": lower_winograd,
     "gather": lower_gather,
     "depthwise": lower_depthwise,
     "dense": lower_dense,

@@ -10,7 +10,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Window
 from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
-from ...schedule.tiles import TAPS, tiles
+from ...schedule.tiles import tiles
 from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
@@ -76,7 +76,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     if ahead.following:
         step |= share_words(choice.block, choice.vectors, planner.schedule.target)
     spread, pooled = window.dilation[0], pooling is not None
-    kernel = Winograd(transform.outputs, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
+    kernel = Winograd(transform.filtering, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
     planner.step(kernel, words | step, [x, *reads], [y], points * (data + products), once=choice.batched)
 
 
@@ -97,14 +97,14 @@ def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -
 
 
 def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
-    """`[out][in][3][3]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
-    size, (out, inside) = vectors * lanes, weight.shape[:2]
+    """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
+    size, window, (out, inside) = vectors * lanes, transform.taps**2, weight.shape[:2]
 
     def write(packed: Array) -> None:
         numbers = np.asarray(weight, np.float32)
         for group, filters in enumerate(packed):
-            taken = numbers[group * size : (group + 1) * size].reshape(-1, inside, TAPS * TAPS)
-            taps = np.zeros((inside, TAPS * TAPS, size))  # small matrices, for which BLAS starts no threads
+            taken = numbers[group * size : (group + 1) * size].reshape(-1, inside, window)
+            taps = np.zeros((inside, window, size))  # small matrices, for which BLAS starts no threads
             taps[..., : len(taken)] = taken.transpose(1, 2, 0)
             filters[:] = transform.filters(taps).swapaxes(0, 1)
 
