@@ -61,8 +61,10 @@ def squares(lanes: int, pool: str, stored: bool = False) -> Graph:
     columns are in no square. `stored` has what they are taken of among the outputs."""
     net = Net()
     for i, (size, conv) in enumerate([
-        ((5, 6), {"kernel": 5, "pad": 2}), ((9, 31), {"kernel": 3, "stride": 2, "pad": 1}), ((2, 2), {"kernel": 1}),
-        ((7, 8), {"kernel": (4, 1)}), ((32, 32), {"kernel": 5}), ((6, 33), {"kernel": 5, "pad": 4, "bias": False}),
+        ((5, 6), {"kernel": (4, 5), "pad": 2}), ((9, 31), {"kernel": 3, "stride": 2, "pad": 1}),
+        ((2, 2), {"kernel": 1}),
+        ((7, 8), {"kernel": (4, 1)}), ((32, 32), {"kernel": (4, 5)}),
+        ((6, 33), {"kernel": (4, 5), "pad": 4, "bias": False}),
     ]):  # fmt: skip
         for channels in (1, lanes + 1):
             for out in (lanes // 2 - 1, 2 * lanes + 1):
@@ -70,7 +72,7 @@ def squares(lanes: int, pool: str, stored: bool = False) -> Graph:
                 y = net.chain(x, stage("conv", channels=out, **conv), *[stage("tanh")] * (i % 2))
                 net.output(net.chain(y, stage(pool, kernel=2)), *[y] * stored)
     x = net.input("grouped", image(2 * lanes, 6, 7))
-    y = net.chain(x, stage("conv", channels=4 * lanes, kernel=5, pad=2, groups=2))
+    y = net.chain(x, stage("conv", channels=4 * lanes, kernel=7, pad=3, groups=2))
     net.output(net.chain(y, stage(pool, kernel=2)), *[y] * stored)
     return net.graph
 

@@ -14,7 +14,7 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ops.conv import Conv
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.compiler.schedule.target import target
-from cnnc.compiler.schedule.tiles import takes_tiles
+from cnnc.compiler.schedule.tiles import filterings
 
 LEVELS = [cpu for cpu in CPUS if runs_here(cpu)]
 GRAPHS, LAYERS = 20, 100
@@ -54,7 +54,7 @@ def by_tiles(graph: Graph, lanes: int, k: int) -> dict[str, Choice]:
         (x,), op = graph.operands(node), node.op
         assert isinstance(op, Conv)
         inside, outside = x.type.known[0] // op.groups, op.channels // op.groups
-        if takes_tiles(op, inside, lanes) and (op.groups == 1 or not (inside % lanes or outside % lanes)):
+        if "winograd2" in filterings(op, inside, lanes) and (op.groups == 1 or not (inside % lanes or outside % lanes)):
             fit.append(node.name)
     choices = chosen(graph, "winograd2", lanes, k)
     return {name: choices[name] for name in fit[k % 2 :: 2]}
