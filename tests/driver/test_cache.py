@@ -90,6 +90,26 @@ def test_no_answer_waits_for_the_disk_and_whoever_asks_next_does(
     assert compilations == ["compiled"]
 
 
+def test_a_process_that_ends_meanwhile_keeps_what_it_made(folder: Path):
+    """Its interpreter starts no more threads then."""
+    script = f"""
+import threading
+import cnnc
+from cnnc.runtime import store
+from cnnc.runtime.runner import runner
+def write(*arguments, write=store._write):
+    threading.main_thread().join()
+    write(*arguments)
+network = cnnc.parse({TEXT!r})
+runner(store.user_store())  # kept at once
+store._write = write
+cnnc.compile(network, weights=cnnc.random_weights(network, 1))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert len(list(folder.glob("*.cnnc"))) == 2
+
+
 def test_a_network_from_the_cache_outlives_its_entry(folder: Path):
     first = answer()
     net = cnnc.compile(NETWORK, weights=WEIGHTS)
