@@ -1,14 +1,14 @@
 """Winograd convolution with square windows: transform tiles of the input, multiply, transform back.
 
-Tiles of m x m results are taken in chunks of as many as a register tile has pixels, and chunks in
-blocks whose transformed inputs stay in the cache:
+Tiles of m x m results are taken in chunks of as many as a register tile has pixels, and chunks in blocks whose
+transformed inputs stay in the cache:
 
     data      [point][chunk of the block][input block][tile][lane]     a block, all input channels
     products  [point][vector][tile of the block][lane]                 a block, one group of output channels
     weights   [group][point][input block][lane][vectors * lanes]       so that they stream in address order
 
-A *point* is one of the n**2 numbers of a transformed tile, for each of which there is a product of
-matrices. The last chunk overlaps the one before rather than fall short. A NaN or infinity reaches all of its tile.
+A *point* is one of the n**2 numbers of a transformed tile, for each of which there is a product of matrices. The last
+chunk overlaps the one before rather than fall short. A NaN or infinity reaches all of its tile.
 """
 
 from __future__ import annotations
