@@ -129,7 +129,8 @@ def _digest(text: bytes, code: bytes) -> bytes:
 
 def _sum(constants: npt.NDArray[np.uint8], each: Callable[..., Iterable[bytes]] = map) -> str:
     """A digest of the sums of all pages: several times faster than one of all bytes, and still no page can change, be
-    lost or change places unnoticed by accident. `each` may sum up both halves at once."""
+    lost or change places unnoticed by accident. `each` may sum up both halves at once; not where they are written,
+    since a process that ends starts no threads."""
     whole = len(constants) // PAGE * PAGE
     halves = np.array_split(constants[:whole].view(np.uint64).reshape(-1, PAGE // 8), 2)
     sums = each(lambda pages: pages.sum(1, dtype=np.uint64).tobytes(), halves)

@@ -13,8 +13,8 @@ of points for F(6, 3), 1/2, 1 and 2 have the least, 3.5 and 35 to 65: their coef
 cancel is gone. 0.6, 1 and 1/0.6, nearer to one another, have 4.4 and 30; the roots of 1/2 and 2 beside 1 have 11.
 F(3, 3) at infinity would have a point without its negative: 0, ±1, 2 have 1.0 and 12, 0, ±the root of 1/2, 2 0.7 and 4.
 Without infinity 0, ±3/4, ±9/4, exact too, have 0.46 and 3.3; of 56 such sets the best, with ±4/5, ±5/2, 0.45 and 3.
-F(4, 5) has the points of F(6, 3), and errors of 2.4 and 10 to 15: those that lie nearer to one another have 2.9, the
-roots of 1/2 and 2 beside 1 8.8. It needs 64 products for 16 outputs, which have 400.
+F(4, 5) has the points of F(6, 3), and errors of 2.4 and 12 to 36: points nearer to one another have 2.9, the roots of
+1/2 and 2 beside 1 8.8. It needs 64 products for 16 outputs, which have 400.
 """
 
 from __future__ import annotations

@@ -192,10 +192,10 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
-    for algorithm, (outputs, taps) in algorithms.items():
-        if pooling == "maxpool" and outputs % 2:
+    for algorithm, filtering in algorithms.items():
+        if pooling == "maxpool" and filtering.outputs % 2:
             continue
-        count, points = len(tiles(window, size[0], size[1], outputs)), outputs + taps - 1
+        count, points = len(tiles(window, size[0], size[1], filtering.outputs)), filtering.size
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
         weights = 4 * points**2 * inside * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):

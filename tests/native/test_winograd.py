@@ -102,8 +102,8 @@ def layers(lanes: int, batchnorm: bool = True, taps: int = 3) -> Graph:
     for i, (size, pad) in enumerate(zip(sizes, pads, strict=True)):
         channels, out = counts[i % len(counts)]
         size = size if pad else (size[0] + taps - 1, size[1] + taps - 1)
-        if taps == 5 and pad and pad != "same":
-            pad = tuple(side + 1 for side in (pad if isinstance(pad, tuple) else (pad,) * 4))
+        if pad and pad != "same":
+            pad = tuple(side + taps // 2 - 1 for side in (pad if isinstance(pad, tuple) else (pad,) * 4))
         x = net.input(f"x{i}", image(channels, *size))
         y = net.chain(x, stage("conv", channels=out, kernel=taps, pad=pad, bias=i % 3 > 0))
         if batchnorm and i % 2:
