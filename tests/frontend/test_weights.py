@@ -138,13 +138,12 @@ def test_a_file_that_changes_while_it_is_open_is_refused(digits, files, tmp_path
 
 
 @pytest.mark.parametrize("kind", [0, 1])
-def test_files_that_shrink_are_refused(kind, files, tmp_path):
+def test_files_that_shrink_are_refused(digits, kind, files, tmp_path):
     shrinking = tmp_path / files[kind].name
     shrinking.write_bytes(files[kind].read_bytes())
     with pytest.raises(WeightsError, match="is no sound"), open_weights(shrinking) as file:
         os.truncate(shrinking, 2000)
-        for tensor in file.tensors.values():
-            tensor.read()
+        file.bind(digits).read()
 
 
 def test_a_file_that_shrinks_is_refused_where_its_digest_is_wanted(digits, files, tmp_path):

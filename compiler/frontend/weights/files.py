@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -54,8 +54,12 @@ class WeightsFile:
 
     def _numbers(self, tensor: Stored) -> Numbers:
         if tensor.place is None:
+            return self._read(tensor)
+        return Deferred(tensor.shape, partial(self._read, tensor), partial(self._sum, tensor.place))
+
+    def _read(self, tensor: Stored) -> Array:
+        with _refusing(self.path):
             return tensor.read()
-        return Deferred(tensor.shape, tensor.read, partial(self._sum, tensor.place))
 
     def _sum(self, place: tuple[int, int]) -> bytes:
         with _refusing(self.path):
@@ -76,23 +80,13 @@ def open_weights(path: Path) -> Iterator[WeightsFile]:
                 raise WeightsError(f"cannot read {path}: it is a device or a pipe, and no file", code="E0401")
             if not status.st_size:
                 raise Damaged("it is empty")
-            stored = FORMATS[path.suffix](file)
+            tensors = FORMATS[path.suffix](file)
         digest = closing.enter_context(FileDigest(file.fileno(), status.st_size))
-        yield WeightsFile(path, {name: _telling(path, tensor) for name, tensor in stored.items()}, digest)
+        yield WeightsFile(path, tensors, digest)
         with _refusing(path):
             after = os.fstat(file.fileno())
             if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
                 raise Damaged("it changed while it was read")
-
-
-def _telling(path: Path, tensor: Stored) -> Stored:
-    """A tensor whose reading raises `WeightsError` if it fails."""
-
-    def read() -> Array:
-        with _refusing(path):
-            return tensor.read()
-
-    return replace(tensor, read=read)
 
 
 @contextmanager

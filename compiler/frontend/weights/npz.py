@@ -14,7 +14,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
+from typing import IO
 
 import numpy as np
 
@@ -50,38 +51,33 @@ class Sips:
 
 def tensors(file: io.BufferedReader) -> dict[str, Stored]:
     """The arrays of a file by name; raises `Damaged`."""
-    with _damage_is("it does not end in a zip directory"):
+    try:
         archive = zipfile.ZipFile(Sips(file))
+    except DAMAGE:
+        raise Damaged("it does not end in a zip directory") from None
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         if member.filename in members:
             raise Damaged(f"`{shown(member.filename)}` is in it twice")
         members[member.filename] = member
-        _want_plain(member)
+        if fault := _fault(member):
+            raise Damaged(f"`{shown(member.filename)}` in it {fault}")
     _want_apart(archive.infolist(), file.seek(0, os.SEEK_END))
     return {name.removesuffix(SUFFIX): _stored(archive, member) for name, member in members.items()}
 
 
-@contextmanager
-def _damage_is(what: str) -> Iterator[None]:
-    try:
-        yield
-    except DAMAGE:
-        raise Damaged(what) from None
-
-
-def _want_plain(member: zipfile.ZipInfo) -> None:
-    """Refuse what NumPy does not write."""
-    name = f"`{shown(member.filename)}` in it"
+def _fault(member: zipfile.ZipInfo) -> str | None:
+    """What NumPy would not write of an array, by the directory."""
     if not member.filename.endswith(SUFFIX):
-        raise Damaged(f"{name} is no .npy array")
+        return "is no .npy array"
     if member.flag_bits & ENCRYPTED:
-        raise Damaged(f"{name} is encrypted")
+        return "is encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Damaged(f"{name} is neither stored nor deflated")
+        return "is neither stored nor deflated"
     most = EXPANSION if member.compress_type == zipfile.ZIP_DEFLATED else 1
     if member.file_size > most * member.compress_size:
-        raise Damaged(f"{name} promises {member.file_size:,} bytes, and {member.compress_size:,} cannot hold them")
+        return f"promises {member.file_size:,} bytes, and {member.compress_size:,} cannot hold them"
+    return None
 
 
 def _want_apart(members: list[zipfile.ZipInfo], size: int) -> None:
@@ -97,7 +93,7 @@ def _want_apart(members: list[zipfile.ZipInfo], size: int) -> None:
 def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
     """What an array's header says of it."""
     name = member.filename
-    with _damage_is(f"`{shown(name)}` in it is damaged"), archive.open(member) as file:
+    with _opened(archive, member) as file:
         start = file.read(START)
     width = 2 if start[6:7] == b"\1" else 4  # of the header's length
     data = 8 + width + int.from_bytes(start[8 : 8 + width], "little")
@@ -105,13 +101,23 @@ def _stored(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Stored:
     if start[:6] != b"\x93NUMPY" or data > START or parsed is None:
         raise Damaged(f"`{shown(name)}` in it has no header that NumPy would write")
     descr, order, sizes = parsed.groups()
-    shape, dtype = _shape(name, sizes), _dtype(descr)
+    shape, (dtype, dtype_name) = _shape(name, sizes), _dtype(descr)
     if dtype is not None and dtype.hasobject:
         raise Damaged(f"`{shown(name)}` in it holds pickled objects, which are never loaded")
     if dtype is not None:
         want_size(name, dtype, shape, member.file_size - data)
     read = partial(_read, archive, member, data, shape, dtype, order == "True")
-    return Stored(shape, str(dtype or descr), read)
+    return Stored(shape, dtype_name, read)
+
+
+@contextmanager
+def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    """An array of an archive, to be read; what then goes wrong is `Damaged`."""
+    try:
+        with archive.open(member) as file:
+            yield file
+    except DAMAGE:
+        raise Damaged(f"`{shown(member.filename)}` in it is damaged") from None
 
 
 def _shape(name: str, sizes: str) -> tuple[int, ...]:
@@ -123,13 +129,15 @@ def _shape(name: str, sizes: str) -> tuple[int, ...]:
     return tuple(map(int, each))
 
 
-def _dtype(descr: str) -> np.dtype | None:
-    """The dtype, if it is one of plain numbers or objects."""
+@lru_cache(maxsize=100)
+def _dtype(descr: str) -> tuple[np.dtype | None, str]:
+    """The dtype, if it is one of plain numbers or objects; and its name."""
     numbers = NUMBERS.fullmatch(descr)
     try:
-        return np.dtype(numbers[1]) if numbers else None
+        dtype = np.dtype(numbers[1]) if numbers else None
     except TypeError:
-        return None
+        dtype = None
+    return dtype, str(dtype or descr)
 
 
 def _read(
@@ -145,7 +153,7 @@ def _read(
         raise Damaged(f"`{shown(member.filename)}` in it holds no plain numbers")
     flat = np.empty(math.prod(shape), dtype)
     numbers = flat.view(np.uint8).data
-    with _damage_is(f"`{shown(member.filename)}` in it is damaged"), archive.open(member) as file:
+    with _opened(archive, member) as file:
         file.read(data)
         for begin in range(0, flat.nbytes, CHUNK):
             part = numbers[begin : begin + CHUNK]
