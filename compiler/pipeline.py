@@ -25,6 +25,7 @@ from .passes.share_subexpressions import ShareSubexpressions
 from .schedule.choose import choose
 from .schedule.schedule import Choice, Schedule
 from .schedule.target import target
+from .uncollected import uncollected
 
 GRAPH_PASSES: tuple[Pass, ...] = (
     DropIdentities(), FoldConstants(), ShareSubexpressions(), MergePads(),
@@ -62,6 +63,7 @@ def optimise(graph: Graph, disabled: Collection[str] = (), after: Callback = ign
     return graph
 
 
+@uncollected()
 def program_of(graph: Graph, options: Options = Options(), after: Callback = ignore) -> Program:
     """Optimise, schedule and lower a graph whose weights are bound.
 

@@ -27,12 +27,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cnnc.compiler.interpreter": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.tolerance": ("cnnc.compiler.ir", "cnnc.compiler.ops", "cnnc.runtime.errors"),
     "cnnc.compiler.frontend.syntax": (
-        "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report", "cnnc.compiler.frontend.uncollected",
+        "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report", "cnnc.compiler.uncollected",
         "cnnc.compiler.diagnostics", "cnnc.grammar", "cnnc.runtime.errors",
     ),
     "cnnc.compiler.frontend.elaborate": (
         "cnnc.compiler.frontend.syntax", "cnnc.compiler.frontend.closest", "cnnc.compiler.frontend.report",
-        "cnnc.compiler.frontend.uncollected",
+        "cnnc.compiler.uncollected",
         "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics", "cnnc.runtime.errors",
     ),
     "cnnc.compiler.frontend.weights": ("cnnc.compiler.ir", "cnnc.runtime.errors"),
@@ -49,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "cnnc.compiler.pipeline": (
         "cnnc.compiler.frontend", "cnnc.compiler.passes", "cnnc.compiler.schedule", "cnnc.compiler.codegen",
-        "cnnc.compiler.ir", "cnnc.runtime.abi",
+        "cnnc.compiler.uncollected", "cnnc.compiler.ir", "cnnc.runtime.abi",
     ),
     "cnnc.compiler": (),
     "cnnc": ("cnnc.",),

@@ -200,7 +200,7 @@ class Planner:
             if value.type.dtype == "i64":  # stays where it is: a float does not hold it
                 self.alias(value, source)
             else:
-                self.load_image(source, value, self.result(value), Epilogue(), {})
+                self.load_image(source, self.result(value), Epilogue(), {})
         return self._buffers[value.name]
 
     def result(self, value: Value) -> Buffer:
@@ -304,11 +304,9 @@ class Planner:
         kernel = Copy(source.layout.block, target.layout.block, source.dtype, target.dtype)
         self.step(kernel, words, [source], [target])
 
-    def load_image(
-        self, source: Buffer, value: Value, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]
-    ) -> None:
+    def load_image(self, source: Buffer, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]) -> None:
         """The caller's array into the arena, through a chain of elementwise operators, into the target's layout."""
-        channels, rows, columns = extent(value)
+        channels, rows, columns = target.channels, target.height, target.width
         # A row of numbers is the same in every layout; but tables go by channel, and it is one channel then.
         flat = rows == columns == 1 and target.is_solid and not epilogue.tables
         if flat:
@@ -316,7 +314,7 @@ class Planner:
         planar = target.layout.block == 1 or flat
         if not planar and source.dtype == "f32" and not epilogue.links:
             return self.copy(source, target, channels)
-        image = target if planar else Buffer(f"{value.name} planar", channels, rows, columns, Layout(1))
+        image = target if planar else Buffer(f"{target.name} planar", channels, rows, columns, Layout(1))
         words: dict[str, Word] = {
             "input": Address(source), "output": Address(image),
             "channels": channels, "rows": rows, "columns": columns,
@@ -366,8 +364,8 @@ def plan(graph: Graph, schedule: Schedule, lowerings: Mapping[str, Lowering]) ->
             planner.program.fixed[name] = planner.constant(f"output {name}", np.asarray(data, DTYPES[value.type.dtype]))
             continue
         source, target = planner.operand(value), planner.port("output", index, Value(name, value.type))
-        if extent(value)[1:] == (1, 1) and source.is_solid and value.type.dtype == "f32":
-            planner.load_image(source, value, target, Epilogue(), {})
+        if target.height == target.width == 1 and source.is_solid and value.type.dtype == "f32":
+            planner.load_image(source, target, Epilogue(), {})
         else:
             planner.copy(source, target, source.channels)
     return planner.program

@@ -250,10 +250,11 @@ class Type:
 
 def ints(sizes: tuple[Size, ...]) -> tuple[int, ...]:
     """Sizes that must be numbers by now, as numbers; raises `Undecided` otherwise."""
-    for size in sizes:
-        if not isinstance(size, int):
-            raise Undecided(f"the value of {size}")
-    return tuple(size for size in sizes if isinstance(size, int))
+    numbers = tuple([size for size in sizes if isinstance(size, int)])
+    if len(numbers) < len(sizes):
+        free = next(size for size in sizes if not isinstance(size, int))
+        raise Undecided(f"the value of {free}")
+    return numbers
 
 
 def _linear(terms: tuple[tuple[Atom, int], ...], constant: int) -> Size:

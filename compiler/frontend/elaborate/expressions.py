@@ -9,7 +9,7 @@ from typing import Any
 from ...diagnostics import Diagnostic, Refusal
 from ...ir.kinds import shortened
 from ...ir.types import Undecided
-from ..report import UNKNOWN, Silenced, SomeTensor
+from ..report import UNKNOWN, Failure, Silenced, SomeTensor
 from ..syntax import ast
 from .nested import Group, Items
 from .scope import MISSING, Module, Scope, suggestion
@@ -28,8 +28,12 @@ def evaluate(e: ast.Expression, scope: Scope) -> Any:
 
 def attempt(e: ast.Expression, scope: Scope) -> Any:
     """The value of a part whose siblings are worth checking even if it fails: then it is `UNKNOWN`."""
-    with scope.going_on():
+    try:  # as `going_on` does, which would take as long as an expression itself
         return evaluate(e, scope)
+    except Failure as failure:
+        scope.report(failure)
+    except Silenced:
+        pass
     return UNKNOWN
 
 

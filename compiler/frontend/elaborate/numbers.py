@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import add, floordiv, ge, gt, le, lt, mod, mul, sub, truediv
 from typing import Any
 
 from ...diagnostics import Refusal
@@ -13,12 +14,16 @@ from ...ir.types import BATCH, Dim, Undecided, same_size
 Number = int | float | Dim
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
+_KNOWN = (int, float)  # numbers without letters
 _ALIKE = (int, float, bool, str)  # equal where Python says so
-_ORDER: dict[str, Callable[[Any, Any], bool]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
+_ORDER: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
+    "+": add,
+    "-": sub,
+    "*": mul,
+    "/": truediv,
+    "//": floordiv,
+    "%": mod,
 }
 
 
@@ -28,11 +33,12 @@ def is_number(value: object) -> bool:
 
 def calculate(operator: str, a: Any, b: Any) -> Number:
     """`a operator b`; raises `Refusal` for what is no number, does not fit 64 bits or divides by zero."""
-    for side in (a, b):
-        if not is_number(side):
-            raise Refusal("E0303", f"`{operator}` wants numbers, got {told(side)}")
-    if isinstance(a, Dim) or isinstance(b, Dim):
-        return _with_letters(operator, a, b)
+    if type(a) not in _KNOWN or type(b) not in _KNOWN:
+        for side in (a, b):
+            if not is_number(side):
+                raise Refusal("E0303", f"`{operator}` wants numbers, got {told(side)}")
+        if isinstance(a, Dim) or isinstance(b, Dim):
+            return _with_letters(operator, a, b)
     if operator in ("/", "//", "%") and b == 0:
         raise Refusal("E0313", f"{show(a)} {operator} 0 divides by zero")
     try:
@@ -55,16 +61,6 @@ def negated(value: Any) -> Number:
     if not is_number(value):
         raise Refusal("E0303", f"`-` wants a number, got {told(value)}")
     return fitting(-value, lambda: f"-({show(value)})")
-
-
-_PLAIN: dict[str, Callable[[Any, Any], Any]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
-}
 
 
 def _power(a: int | float, b: int | float) -> Any:

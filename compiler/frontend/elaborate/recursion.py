@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from ..uncollected import uncollected
+from ...uncollected import uncollected
 
 FRAMES = 20_000  # since Python 3.11, calls of Python by Python live on the heap, not on the C stack
 WORDS = (1 << 17) + 1  # of one frame

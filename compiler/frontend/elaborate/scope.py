@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -163,9 +164,15 @@ class Scope:
     def warn(self, code: str, message: str, node: ast.Node, help: str = "") -> None:
         self.report(Diagnostic(code, message, self.span(node), help=help, severity="warning"))
 
-    def going_on(self) -> GoingOn:
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
         """Report what fails within, and go on after it."""
-        return GoingOn(self)
+        try:
+            yield
+        except Failure as failure:
+            self.report(failure)
+        except Silenced:
+            pass
 
     def bind(self, word: ast.Word, value: Any) -> None:
         """Bind a name once; raises `Failure` the second time."""
@@ -247,23 +254,6 @@ def _plain(value: Any) -> tuple[object, ...] | None:
     if not isinstance(value, (int, float, str, Dim, type(None))):
         return None
     return type(value), str(value) if type(value) is float else value
-
-
-class GoingOn:
-    """A context that lets nothing fail; a class, since every expression in a list is evaluated in one."""
-
-    __slots__ = ("scope",)
-
-    def __init__(self, scope: Scope):
-        self.scope = scope
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
-        if isinstance(error, Failure):
-            self.scope.report(error)
-        return isinstance(error, (Failure, Silenced))
 
 
 def suggestion(name: str, known: Iterable[str], synonyms: Mapping[str, str] = SYNONYMS, cutoff: float = 0.7) -> str:

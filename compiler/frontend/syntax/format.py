@@ -37,7 +37,7 @@ from lark import Token
 
 from ....runtime.errors import InternalError
 from ...diagnostics import Source
-from ..uncollected import uncollected
+from ...uncollected import uncollected
 from . import tables
 from .comments import Begin, Last, Value, ValueEnd, Weaver, comments_of
 from .document import HARD, Doc, Group, IfBroken, Kind, Line, Nest, flatten, write
