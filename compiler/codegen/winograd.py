@@ -19,6 +19,7 @@ F(4, 5) has the points of F(6, 3), and errors of 2.4 and 12 to 36: points nearer
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
@@ -40,8 +41,51 @@ class Words(Protocol):
     def fma(self, a: Any, b: Any, c: Any, /) -> Any: ...
 
 
+class Transform(ABC):
+    """From the inputs of a tile into the transformed domain and back, along one axis."""
+
+    @property
+    @abstractmethod
+    def filtering(self) -> Filtering: ...
+
+    @property
+    @abstractmethod
+    def matrix(self) -> Array:
+        """G, `[n][r]`, in float64."""
+
+    @property
+    @abstractmethod
+    def pairs(self) -> list[tuple[int, ...]]:
+        """Places in a transformed vector that are computed together."""
+
+    @abstractmethod
+    def data_pair(self, words: Words, x: Sequence[Any], pair: tuple[int, ...]) -> list[Any]:
+        """One of the `pairs` of B' x."""
+
+    @abstractmethod
+    def result(self, words: Words, m: Sequence[Any]) -> list[Any]:
+        """A' m: products in the transformed domain into results."""
+
+    @property
+    def size(self) -> int:
+        return self.filtering.size
+
+    def filters(self, taps: Array) -> Array:
+        """`[…][r * r][k]` as `[…][n * n][k]`, in float64."""
+        return np.kron(self.matrix, self.matrix) @ taps
+
+    def data(self, words: Words, x: Sequence[Any]) -> list[Any]:
+        """B' x: `size` numbers of the input into the transformed domain."""
+        numbers = {
+            place: number
+            for pair in self.pairs
+            for place, number in zip(pair, self.data_pair(words, x, pair), strict=True)
+        }
+        return [numbers[place] for place in range(self.size)]
+
+
 @dataclass(frozen=True)
-class Transform:
+class ToomCook(Transform):
     """`points` are the positive ones; their negatives and 0 belong to them, and infinity where the number of inputs is
     even. In vectors of the transformed domain they stand in this order: 0, +a, -a, +b, -b, …, infinity."""
 
@@ -51,37 +95,21 @@ class Transform:
 
     @property
     def filtering(self) -> Filtering:
-        return Filtering(self.outputs, self.taps)
+        return Filtering(2 * len(self.points) + self.infinity + 2 - self.taps, self.taps)
 
     @property
-    def outputs(self) -> int:
-        return self.size - self.taps + 1
-
-    @property
-    def size(self) -> int:
-        return 1 + 2 * len(self.points) + self.infinity
-
-    def filters(self, taps: Array) -> Array:
-        """`[…][r * r][k]` as `[…][n * n][k]`, in float64."""
+    def matrix(self) -> Array:
         finite, powers = [0.0, *(sign * a for a in self.points for sign in (1, -1))], np.arange(self.taps)
         rows = [np.power(a, powers) / prod(a - b for b in finite if b != a) for a in finite]
-        g = np.array([*rows, *[powers == self.taps - 1] * self.infinity])
-        both = np.kron(g, g)  # [n * n][r * r]
-        return both @ taps
+        return np.array([*rows, *[powers == self.taps - 1] * self.infinity])
 
     @property
     def pairs(self) -> list[tuple[int, ...]]:
-        """Places in a transformed vector that are computed together: +a and -a of each point, and both ends."""
+        """+a and -a of each point, and both ends."""
         ends = (0, self.size - 1) if self.infinity else (0,)
         return [ends, *((2 * k - 1, 2 * k) for k in range(1, len(self.points) + 1))]
 
-    def data(self, words: Words, x: Sequence[Any]) -> list[Any]:
-        """B' x: `size` numbers of the input into the transformed domain."""
-        (first, *last), *rest = [self.data_pair(words, x, pair) for pair in self.pairs]
-        return [first, *(number for pair in rest for number in pair), *last]
-
     def data_pair(self, words: Words, x: Sequence[Any], pair: tuple[int, ...]) -> list[Any]:
-        """One of the `pairs` of B' x."""
         if pair[0] == 0:
             return [self._every_other(words, x[start:]) for start in range(len(pair))]
         a = self.points[pair[0] // 2]
@@ -89,13 +117,12 @@ class Transform:
         return [_combine(words, [(1.0, even), (sign * a, odd)]) for sign in (1, -1)]
 
     def result(self, words: Words, m: Sequence[Any]) -> list[Any]:
-        """A' m: products in the transformed domain into `outputs` results."""
-        pairs = [[m[place] for place in pair] for pair in self.pairs[1:]]
+        outputs, pairs = self.filtering.outputs, [[m[place] for place in pair] for pair in self.pairs[1:]]
         sums, differences = ([take(*pair) for pair in pairs] for take in (words.add, words.sub))
         results = []
-        for i in range(self.outputs):
+        for i in range(outputs):
             terms = [(a**i, half) for a, half in zip(self.points, differences if i % 2 else sums, strict=True)]
-            terms += [(1.0, m[0])] * (i == 0) + [(1.0, m[-1])] * (i == self.outputs - 1 and self.infinity)
+            terms += [(1.0, m[0])] * (i == 0) + [(1.0, m[-1])] * (i == outputs - 1 and self.infinity)
             results.append(_combine(words, terms))
         return results
 
@@ -103,6 +130,37 @@ class Transform:
         """x[0], x[2], … weighted by the product of (t - a**2) over the points, whose coefficients go with t = x**2."""
         weights = polynomial.polyfromroots([a * a for a in self.points if a != without])
         return _combine(words, [(float(c), x[2 * k]) for k, c in enumerate(weights)])
+
+
+@dataclass(frozen=True)
+class EverySecond(Transform):
+    """With a stride of two, of three taps: those at both ends meet the inputs at even places by a transform of their
+    own, the one between them those at odd places as they are."""
+
+    even: ToomCook
+
+    @property
+    def filtering(self) -> Filtering:
+        return Filtering(self.even.filtering.outputs, 3, 2)
+
+    @property
+    def matrix(self) -> Array:
+        g = np.zeros((self.size, 3))
+        g[: self.even.size, ::2], g[self.even.size :, 1] = self.even.matrix, 1
+        return g
+
+    @property
+    def pairs(self) -> list[tuple[int, ...]]:
+        odd = range(self.even.size, self.size)
+        return [*self.even.pairs, *(tuple(odd[k : k + 2]) for k in range(0, len(odd), 2))]
+
+    def data_pair(self, words: Words, x: Sequence[Any], pair: tuple[int, ...]) -> list[Any]:
+        first = self.even.size
+        return self.even.data_pair(words, x[::2], pair) if pair[0] < first else [x[2 * (k - first) + 1] for k in pair]
+
+    def result(self, words: Words, m: Sequence[Any]) -> list[Any]:
+        even, odd = self.even.result(words, m[: self.even.size]), m[self.even.size :]
+        return [words.add(a, b) for a, b in zip(even, odd, strict=True)]
 
 
 def _combine(words: Words, terms: Iterable[tuple[float, Any]]) -> Any:
@@ -124,13 +182,15 @@ def _combine(words: Words, terms: Iterable[tuple[float, Any]]) -> Any:
     return total
 
 
-TRANSFORMS = {
+TRANSFORMS: dict[Filtering, Transform] = {
     transform.filtering: transform
     for transform in (
-        Transform((1.0,)),
-        Transform((0.75, 2.25), infinity=False),
-        Transform((sqrt(0.5), sqrt(2.0))),
-        Transform((0.5, 1.0, 2.0)),
-        Transform((0.5, 1.0, 2.0), taps=5),
+        ToomCook((1.0,)),
+        ToomCook((0.75, 2.25), infinity=False),
+        ToomCook((sqrt(0.5), sqrt(2.0))),
+        ToomCook((0.5, 1.0, 2.0)),
+        ToomCook((0.5, 1.0, 2.0), taps=5),
+        EverySecond(ToomCook((1.0,), infinity=False, taps=2)),
+        EverySecond(ToomCook((0.75, 2.25), infinity=False, taps=2)),
     )
 }

@@ -69,8 +69,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
         return "only Winograd's algorithm has blocks, and takes images together"
     columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0:
-        taps = WINOGRAD[given.algorithm].taps
-        return f"`{given.algorithm}` takes windows of {taps}x{taps}, stride 1 and enough channels"
+        _, taps, stride = WINOGRAD[given.algorithm]
+        return f"`{given.algorithm}` takes windows of {taps}x{taps}, stride {stride} and enough channels"
     if not 1 <= given.pixels <= columns:
         return f"a tile can have 1 to {columns} pixels"
     chunks = -(-columns * (BATCH_TILE if given.batched else 1) // given.pixels)

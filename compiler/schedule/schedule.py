@@ -20,10 +20,11 @@ class Filtering(NamedTuple):
 
     outputs: int
     taps: int
+    stride: int = 1
 
     @property
     def size(self) -> int:
-        return self.outputs + self.taps - 1
+        return (self.outputs - 1) * self.stride + self.taps
 
 
 WINOGRAD = {
@@ -32,6 +33,8 @@ WINOGRAD = {
     "winograd4": Filtering(4, 3),
     "winograd6": Filtering(6, 3),
     "winograd4of5": Filtering(4, 5),
+    "winograd2stride2": Filtering(2, 3, 2),
+    "winograd4stride2": Filtering(4, 3, 2),
 }
 
 

@@ -1,4 +1,4 @@
-"""How Winograd's tiles cover an image: squares of m x m outputs, each computed from as many more inputs as taps reach.
+"""How Winograd's tiles cover an image: squares of m x m outputs, each computed from all inputs that their taps reach.
 
 A layer with dilation d is d x d ordinary ones, interleaved: the outputs y with the same remainder by d read inputs that
 lie d apart. So there are tiles for each pair of remainders, and within a tile neighbours lie d pixels apart.
@@ -29,9 +29,10 @@ class Tile:
 
 def filterings(op: Conv, channels: int, lanes: int) -> dict[str, Filtering]:
     """Winograd's algorithms that can compute a convolution with so many input channels in a group."""
-    if op.stride != (1, 1) or op.dilation[0] != op.dilation[1] or channels < lanes:
+    if op.dilation[0] != op.dilation[1] or channels < lanes or (op.stride != (1, 1) and op.dilation != (1, 1)):
         return {}
-    return {name: filtering for name, filtering in WINOGRAD.items() if op.kernel == (filtering.taps, filtering.taps)}
+    windows = {name: ((f.taps, f.taps), (f.stride, f.stride)) for name, f in WINOGRAD.items()}
+    return {name: WINOGRAD[name] for name, window in windows.items() if window == (op.kernel, op.stride)}
 
 
 def tiles(window: Window, rows: int, columns: int, outputs: int) -> list[Tile]:
@@ -52,7 +53,10 @@ def rim_of_tiles(window: Window, image: tuple[int, ...], out: tuple[int, ...], f
     """How far the tiles reach past each side of the image: the last ones further than the windows do."""
     top, left, _, _ = window.sides
     below, right = (
-        max(start + dilation * (filtering.size - 1) for start, _ in _axis(size, dilation, filtering.outputs))
+        max(
+            start * filtering.stride + dilation * (filtering.size - 1)
+            for start, _ in _axis(size, dilation, filtering.outputs)
+        )
         - before
         - inside
         + 1

@@ -184,8 +184,9 @@ LOWERINGS = _of(
      CONVOLUTIONS),
     ("conv.py", "top * x.row_bytes + left * x.pixel_bytes", "top * x.row_bytes", "the first tap is no padding",
      CONVOLUTIONS),
-    ("winograd.py", "(tile.row - top) * x.row_bytes", "tile.row * x.row_bytes", "tiles begin below their padding",
-     WINOGRAD),
+    ("winograd.py", "(tile.row * down - top) * x.row_bytes", "tile.row * down * x.row_bytes",
+     "tiles begin below their padding", WINOGRAD),
+    ("winograd.py", "tile.column * across - left", "tile.column - left", "tiles of a stride overlap", WINOGRAD),
     ("winograd.py", "table[:, 1:] //= 2", "table[:, 3:] //= 2", "maxima lie where their windows begin", WINOGRAD),
     ("winograd.py", "np.repeat(table[-1:], together, 0)", "table[:0]", "a block past the last is fetched", FETCHES),
     ("winograd.py", "points * (data + products), once", "points * data, once", "products have no memory", WINOGRAD),
@@ -288,7 +289,8 @@ SCHEDULE = _of(
     ("tiles.py", "(min(dilation, size))", "(1)", "only the first of the interleaved images is covered", WINOGRAD),
     ("tiles.py", "dilation * (filtering.size - 1)", "dilation * (filtering.size - 2)", "the last tiles lack a rim",
      WINOGRAD),
-    ("tiles.py", "op.stride != (1, 1) or ", "", "strides are ignored", WINOGRAD),
+    ("tiles.py", "window == (op.kernel, op.stride)", "window[0] == op.kernel", "strides are ignored", WINOGRAD),
+    ("tiles.py", "start * filtering.stride + ", "start + ", "the last tiles of a stride lack a rim", WINOGRAD),
 )  # fmt: skip
 
 RUNTIME = _of(

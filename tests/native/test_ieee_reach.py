@@ -95,17 +95,18 @@ def test_resized(cpu: str, mode: str, coords: str, size: tuple[int, int]):
 @every_cpu
 @pytest.mark.parametrize("algorithm", WINOGRAD)
 def test_winograd_spreads_over_a_tile(cpu: str, algorithm: str):
-    """A tile of m x m outputs reads m - 1 inputs past a window: outputs as far away may turn NaN, none within a window
-    stays finite, and all others have the bits that they have without the strange number."""
-    lanes, net, (high, wide), (outputs, taps) = target(cpu).lanes, Net(), (13, 14), WINOGRAD[algorithm]
-    conv = stage("conv", channels=lanes + 3, kernel=taps, pad=taps // 2)
+    """Outputs that share a tile with the strange number may turn NaN, none whose window has it stays finite, and all
+    others have the bits that they have without it."""
+    lanes, net, (high, wide), filtering = target(cpu).lanes, Net(), (13, 14), WINOGRAD[algorithm]
+    _, taps, stride = filtering
+    conv = stage("conv", channels=lanes + 3, kernel=taps, pad=taps // 2, stride=stride)
     net.output(net.chain(net.input("x", image(lanes, high, wide)), conv))
     native = compile_native(with_random_weights(net.graph), cpu, choices={"conv_1": Choice(algorithm, 3, 1)})
     given = spoilt(lanes, high, wide)
     (result,), (without,) = results(native, x=given), results(native, x=np.where(np.isfinite(given), given, 0))
-    rows, columns = np.arange(high)[:, None], np.arange(wide)
+    rows, columns = np.arange(0, high, stride)[:, None], np.arange(0, wide, stride)  # in the middle of windows
     for n, (image_, plain) in enumerate(zip(result, without, strict=True)):
         away = np.maximum(abs(rows - n % high), abs(columns - 3 * n % wide))
         assert not np.isfinite(image_[:, away <= taps // 2]).any()
-        far = away > outputs - 1 + taps // 2
+        far = away > filtering.size - 1 - taps // 2
         np.testing.assert_array_equal(image_[:, far], plain[:, far])

@@ -126,7 +126,7 @@ def test_winograds_products_stay_in_registers(cpu: str, filtering: Filtering, fo
             assert not SPILL.search(inner), (pixels, vectors)
         if level.registers == 32:
             spills = sum(len(re.findall(r"%zmm\d+, [^\n]*\(%rsp\)", part)) for part in parts)
-            assert spills <= (2 if filtering.size == 8 else 0), (pixels, vectors)
+            assert spills <= (2 if filtering.size >= 8 else 0), (pixels, vectors)
 
 
 @any_cpu

@@ -48,16 +48,17 @@ def convolutions(random: np.random.Generator, lanes: int) -> Graph:
 
 
 def by_tiles(graph: Graph, lanes: int, k: int) -> dict[str, Choice]:
-    """Winograd's algorithm for every other layer that can have it."""
-    fit = []
+    """Winograd's algorithm for every other layer that can have it: F(2, 3), whose transforms round nothing."""
+    fit: dict[str, str] = {}
     for node in graph.nodes("conv"):
         (x,), op = graph.operands(node), node.op
         assert isinstance(op, Conv)
         inside, outside = x.type.known[0] // op.groups, op.channels // op.groups
-        if "winograd2" in filterings(op, inside, lanes) and (op.groups == 1 or not (inside % lanes or outside % lanes)):
-            fit.append(node.name)
-    choices = chosen(graph, "winograd2", lanes, k)
-    return {name: choices[name] for name in fit[k % 2 :: 2]}
+        whole = op.groups == 1 or not (inside % lanes or outside % lanes)
+        if whole and (exact := {"winograd2", "winograd2stride2"} & filterings(op, inside, lanes).keys()):
+            (fit[node.name],) = exact
+    made = {algorithm: chosen(graph, algorithm, lanes, k) for algorithm in set(fit.values())}
+    return {name: made[algorithm][name] for name, algorithm in list(fit.items())[k % 2 :: 2]}
 
 
 @pytest.mark.slow

@@ -8,14 +8,12 @@ from builder import Net, image, stage, with_random_weights
 from harness import Native, assert_right, compile_native, every_cpu, every_way, hold, images_for, run, truth
 
 from cnnc.compiler.codegen.kernels.winograd import Winograd
-from cnnc.compiler.codegen.winograd import TRANSFORMS, Transform
+from cnnc.compiler.codegen.winograd import TRANSFORMS, ToomCook, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Operator
 from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice, Filtering
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import filterings, rim_of_tiles, tiles
-
-algorithms = pytest.mark.parametrize("algorithm", WINOGRAD)
 
 
 class Words:
@@ -42,18 +40,18 @@ class Words:
 
 
 @pytest.mark.parametrize(
-    "transform", [*TRANSFORMS.values(), Transform((0.5, 1.0, 1.5), infinity=False)], ids=lambda t: str(t.filtering)
+    "transform", [*TRANSFORMS.values(), ToomCook((0.5, 1.0, 1.5), infinity=False)], ids=lambda t: str(t.filtering)
 )
 def test_transforms_filter(transform: Transform):
     """In float64 they are a convolution to the last digits, in one dimension at a time."""
-    random, n, (m, r) = np.random.default_rng(0), transform.size, transform.filtering
+    random, n, (m, r, s) = np.random.default_rng(0), transform.size, transform.filtering
     x, weight = random.standard_normal((n, n)), random.standard_normal((r, r))
     rows = transform.data(Words(), list(x))
     data = np.array(transform.data(Words(), list(np.transpose(rows)))).T
     products = data * transform.filters(weight.reshape(-1, 1)).reshape(n, n)
     rows = transform.result(Words(), list(products))
     result = np.array(transform.result(Words(), list(np.transpose(rows)))).T
-    wanted = [[(x[i : i + r, j : j + r] * weight).sum() for j in range(m)] for i in range(m)]
+    wanted = [[(x[i : i + r, j : j + r] * weight).sum() for j in range(0, s * m, s)] for i in range(0, s * m, s)]
     np.testing.assert_allclose(result, wanted, rtol=0, atol=1e-13 * n)
 
 
@@ -65,6 +63,8 @@ def test_transforms_filter(transform: Transform):
         ("winograd4", 12, 12),
         ("winograd6", 24, 20),
         ("winograd4of5", 24, 16),
+        ("winograd2stride2", 3, 5),
+        ("winograd4stride2", 10, 16),
     ],
 )
 def test_a_transform_takes_few_operations(algorithm: str, data: int, result: int):
@@ -74,26 +74,28 @@ def test_a_transform_takes_few_operations(algorithm: str, data: int, result: int
     assert (words.count, more.count) == (data, result)
 
 
-@pytest.mark.parametrize("dilation", [1, 2, 3, 7])
-@pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
+@pytest.mark.parametrize(
+    ("filtering", "dilation"), [(f, d) for f in WINOGRAD.values() for d in ([1] if f.stride > 1 else [1, 2, 3, 7])]
+)
 @pytest.mark.parametrize("size", [(1, 1), (4, 9), (7, 8), (13, 5), (18, 12)])
-def test_tiles_cover_each_output_once(dilation: int, filtering: Filtering, size: tuple[int, int]):
+def test_tiles_cover_each_output_once(filtering: Filtering, dilation: int, size: tuple[int, int]):
     """And read nothing past the rim that they ask for."""
-    (outputs, taps), seen = filtering, np.zeros(size, int)
-    pad, end = taps // 2 * dilation, (outputs + taps // 2 - 1) * dilation
-    conv = stage("conv", channels=1, kernel=taps, pad=pad, dilation=dilation)
-    window = conv.window(image(1, *size))  # type: ignore[attr-defined]
-    _, _, below, right = rim_of_tiles(window, size, size, filtering)
+    (outputs, taps, stride), seen = filtering, np.zeros(size, int)
+    pad, end = taps // 2 * dilation, (filtering.size - 1 - taps // 2) * dilation
+    conv = stage("conv", channels=1, kernel=taps, pad=pad, dilation=dilation, stride=stride)
+    given = (size[0] * stride, size[1] * stride)
+    window = conv.window(image(1, *given))  # type: ignore[attr-defined]
+    _, _, below, right = rim_of_tiles(window, given, size, filtering)
     for tile in tiles(window, *size, outputs):
         for y in range(tile.rows):
             for x in range(tile.columns):
                 seen[tile.row + y * dilation, tile.column + x * dilation] += 1
-        assert tile.row + end < size[0] + below
-        assert tile.column + end < size[1] + right
+        assert tile.row * stride + end < given[0] + below
+        assert tile.column * stride + end < given[1] + right
     assert (seen == 1).all()
 
 
-def layers(lanes: int, batchnorm: bool = True, taps: int = 3) -> Graph:
+def layers(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
     """Channels around the vector's width, images down to one pixel, tiles that end before, at and past the edge."""
     counts = [(lanes, 1), (lanes, lanes), (lanes + 1, 2 * lanes), (3 * lanes - 1, 4 * lanes + 1), (2 * lanes, lanes)]
     sizes = [(1, 1), (2, 2), (3, 5), (4, 4), (5, 8), (6, 7), (9, 12), (13, 3), (1, 17)]
@@ -105,14 +107,15 @@ def layers(lanes: int, batchnorm: bool = True, taps: int = 3) -> Graph:
         if pad and pad != "same":
             pad = tuple(side + taps // 2 - 1 for side in (pad if isinstance(pad, tuple) else (pad,) * 4))
         x = net.input(f"x{i}", image(channels, *size))
-        y = net.chain(x, stage("conv", channels=out, kernel=taps, pad=pad, bias=i % 3 > 0))
-        if batchnorm and i % 2:
+        y = net.chain(x, stage("conv", channels=out, kernel=taps, stride=stride, pad=pad, bias=i % 3 > 0))
+        if i % 2:
             y = net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output
         net.output(net.chain(y, *[stage("relu")] * (i % 2)))
     return net.graph
 
 
-def dilated(lanes: int, taps: int = 3) -> Graph:
+def dilated(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
+    assert stride == 1
     net = Net()
     for i, (dilation, size) in enumerate([(2, (7, 9)), (3, (5, 11)), (4, (3, 18)), (9, (4, 6)), (2, (16, 16))]):
         x = net.input(f"x{i}", image(lanes, *size))
@@ -121,11 +124,12 @@ def dilated(lanes: int, taps: int = 3) -> Graph:
     return net.graph
 
 
-def grouped(lanes: int, taps: int = 3) -> Graph:
+def grouped(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
     net = Net()
     for i, (inside, outside, groups) in enumerate([(lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 2 * lanes, 2)]):
         x = net.input(f"x{i}", image(groups * inside, 5 + i, 7))
-        net.output(net.chain(x, stage("conv", channels=groups * outside, kernel=taps, pad=taps // 2, groups=groups)))
+        window = {"kernel": taps, "stride": stride, "pad": taps // 2}
+        net.output(net.chain(x, stage("conv", channels=groups * outside, groups=groups, **window)))
     return net.graph
 
 
@@ -144,12 +148,15 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
 
 
 @every_cpu
-@algorithms
-@pytest.mark.parametrize("family", [layers, dilated, grouped])
+@pytest.mark.parametrize(
+    ("algorithm", "family"),
+    [(a, family) for a, f in WINOGRAD.items() for family in (layers, dilated, grouped)[:: f.stride]],
+)
 @pytest.mark.parametrize("k", range(4))
 def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
     lanes = target(cpu).lanes
-    graph = family(lanes, taps=WINOGRAD[algorithm].taps)
+    _, taps, stride = WINOGRAD[algorithm]
+    graph = family(lanes, taps, stride)
     passes = {"fuse_epilogues"}  # so that layers have the names that `chosen` knows
     hold(graph, cpu, passes, batch=2, choices=chosen(graph, algorithm, lanes, k))
 
@@ -161,13 +168,14 @@ def test_epilogues_are_part_of_the_tile(cpu: str):
     assert {c.algorithm for c in native.program.schedule.choices.values()} & set(WINOGRAD)
 
 
-def pooled(lanes: int, *after: Operator, stored: bool = False, taps: int = 3) -> Graph:
+def pooled(lanes: int, *after: Operator, stored: bool = False, taps: int = 3, stride: int = 1) -> Graph:
     """Maxima of 2 x 2 behind convolutions, of images some of whose last rows or columns are in none. `stored` has what
     they are taken of among the outputs."""
     net = Net()
     for i, size in enumerate([(2, 2), (3, 5), (4, 4), (6, 7), (9, 12), (13, 3), (14, 14)]):
-        x = net.input(f"x{i}", image(lanes + i, *size))
-        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, kernel=taps, pad=taps // 2, bias=i % 3 > 0), *after)
+        x = net.input(f"x{i}", image(lanes + i, *(side * stride for side in size)))
+        window = {"kernel": taps, "stride": stride, "pad": taps // 2}
+        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, bias=i % 3 > 0, **window), *after)
         net.output(net.chain(y, stage("maxpool", kernel=2)), *[y] * stored)
     return net.graph
 
@@ -190,10 +198,10 @@ def assert_as_if_stored(native: Native, stored: Graph, cpu: str) -> None:
 @pytest.mark.parametrize("algorithm", [name for name, f in WINOGRAD.items() if f.outputs % 2 == 0])
 @pytest.mark.parametrize("k", range(4))
 def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
-    lanes, taps = target(cpu).lanes, WINOGRAD[algorithm].taps
-    graph = pooled(lanes, taps=taps)
+    lanes, (_, taps, stride) = target(cpu).lanes, WINOGRAD[algorithm]
+    graph = pooled(lanes, taps=taps, stride=stride)
     native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, lanes, k))
-    assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps), cpu)
+    assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps, stride=stride), cpu)
 
 
 @every_cpu
@@ -233,10 +241,11 @@ def test_small_images_have_tiles_that_fill_them():
 
 
 @every_cpu
-def test_two_by_two_is_exact_on_small_integers(cpu: str):
+@pytest.mark.parametrize("algorithm", ["winograd2", "winograd2stride2"])
+def test_two_by_two_is_exact_on_small_integers(cpu: str, algorithm: str):
     """Its transforms halve twice at most, so that nothing is rounded."""
     lanes = target(cpu).lanes
-    graph = layers(lanes)
+    graph = layers(lanes, stride=WINOGRAD[algorithm].stride)
     random = np.random.default_rng(3)
     whole = graph.bind(
         {
@@ -244,7 +253,7 @@ def test_two_by_two_is_exact_on_small_integers(cpu: str):
             for name, param in graph.params.items()
         }
     )
-    native = compile_native(whole, cpu, {"fuse_epilogues"}, choices=chosen(whole, "winograd2", lanes, 1))
+    native = compile_native(whole, cpu, {"fuse_epilogues"}, choices=chosen(whole, algorithm, lanes, 1))
     inputs = {name: np.rint(2 * array) for name, array in images_for(graph, 1).items()}
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():
@@ -277,20 +286,46 @@ def test_images_larger_than_caches_are_fetched_ahead():
 
 @pytest.mark.parametrize(
     ("change", "channels"),
-    [({"stride": (1, 2)}, 16), ({"stride": 2}, 16), ({"dilation": (1, 2)}, 16), ({"kernel": (3, 5)}, 16), ({}, 15)],
+    [
+        ({"stride": (1, 2)}, 16),
+        ({"stride": 3}, 16),
+        ({"stride": 2, "dilation": 2}, 16),
+        ({"stride": 2}, 15),
+        ({"dilation": (1, 2)}, 16),
+        ({"kernel": (3, 5)}, 16),
+        ({}, 15),
+    ],
 )
 def test_what_no_tiles_fit(change: dict[str, Any], channels: int):
     assert filterings(stage("conv", channels=8, kernel=3), 16, 16)  # type: ignore[arg-type]
     assert not filterings(stage("conv", **{"channels": 8, "kernel": 3, **change}), channels, 16)  # type: ignore[arg-type]
 
 
-def test_each_window_has_its_own():
-    """And the schedule takes it: it needs a sixth of the products."""
-    for taps, names in ((3, {"winograd2", "winograd3", "winograd4", "winograd6"}), (5, {"winograd4of5"}), (7, set())):
-        assert filterings(stage("conv", channels=8, kernel=taps), 16, 16).keys() == names  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("taps", "stride", "names"),
+    [
+        (3, 1, {"winograd2", "winograd3", "winograd4", "winograd6"}), (3, 2, {"winograd2stride2", "winograd4stride2"}),
+        (5, 1, {"winograd4of5"}), (5, 2, set()), (7, 1, set()),
+    ],
+)  # fmt: skip
+def test_each_window_has_its_own(taps: int, stride: int, names: set[str]):
+    conv = stage("conv", channels=8, kernel=taps, stride=stride)
+    assert filterings(conv, 16, 16).keys() == names  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "window", "wanted"),
+    [
+        (48, 27, {"kernel": 5, "pad": 2}, "winograd4of5"),
+        (64, 56, {"kernel": 3, "pad": 1, "stride": 2}, "winograd4stride2"),
+        (512, 14, {"kernel": 3, "pad": 1, "stride": 2}, "winograd2stride2"),
+    ],
+)
+def test_the_schedule_takes_it(channels: int, size: int, window: dict[str, Any], wanted: str):
+    """It needs a sixth of the products; with a stride of 2 two thirds, or little more than a half."""
     net = Net()
-    net.output(net.chain(net.input("x", image(48, 27, 27)), stage("conv", channels=128, kernel=5, pad=2)))
-    assert compile_native(with_random_weights(net.graph)).program.schedule.choices["conv_1"].algorithm == "winograd4of5"
+    net.output(net.chain(net.input("x", image(channels, size, size)), stage("conv", channels=128, **window)))
+    assert compile_native(with_random_weights(net.graph)).program.schedule.choices["conv_1"].algorithm == wanted
 
 
 def test_exact_compilations_have_none():

@@ -126,7 +126,7 @@ class Winograd:
         ahead = e.at(tile, e.mul_int(a["block"], self.pixels * 8 * TILE_WORDS))
         corner = e.at(source, e.load_int(ahead, 0))
         for y in range(self.transform.size):
-            for x in range(self.filtering.outputs):
+            for x in range(self.filtering.outputs * self.filtering.stride):
                 line = e.at(corner, e.mul_int(a["tap_row"], y))
                 e.prefetch(e.at(line, x * self.spread * e.target.vector_bytes))
 

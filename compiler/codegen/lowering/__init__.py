@@ -24,6 +24,8 @@ LOWERINGS: dict[str, Lowering] = {
     "winograd4": lower_winograd,
     "winograd6": lower_winograd,
     "winograd4of5": lower_winograd,
+    "winograd2stride2": lower_winograd,
+    "winograd4stride2": lower_winograd,
     "gather": lower_gather,
     "depthwise": lower_depthwise,
     "dense": lower_dense,

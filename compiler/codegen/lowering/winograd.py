@@ -10,7 +10,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Window
 from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
-from ...schedule.tiles import tiles
+from ...schedule.tiles import Tile, tiles
 from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
@@ -34,7 +34,7 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     window = op.window(region.operands[0].type)
     pooling = planner.pooling(region.node.output)
     x, y = planner.operand(region.operands[0]), planner.result(pooling.output if pooling else region.node.output)
-    table = tile_table(window, x, region.node.output.type.known[1:], transform.outputs)
+    table = tile_table(window, x, region.node.output.type.known[1:], transform.filtering.outputs)
     if pooling:
         table[:, 1:] //= 2
     count, together = len(table), choice.block * choice.pixels
@@ -86,19 +86,17 @@ def _apart(size: int) -> int:
 
 def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -> Array:
     """`[tile][word]` for outputs of that size of the first image, as the kernel reads it."""
-    top, left, _, _ = window.sides
-    return np.array(
-        [
-            ((tile.row - top) * x.row_bytes + (tile.column - left) * x.pixel_bytes, *tile.extent, 0)
-            for tile in tiles(window, size[0], size[1], outputs)
-        ],
-        np.int64,
-    )
+    (top, left, _, _), (down, across) = window.sides, window.stride
+
+    def first(tile: Tile) -> int:
+        return (tile.row * down - top) * x.row_bytes + (tile.column * across - left) * x.pixel_bytes
+
+    return np.array([(first(tile), *tile.extent, 0) for tile in tiles(window, size[0], size[1], outputs)], np.int64)
 
 
 def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
     """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
-    size, window, (out, inside) = vectors * lanes, transform.taps**2, weight.shape[:2]
+    size, window, (out, inside) = vectors * lanes, transform.filtering.taps**2, weight.shape[:2]
 
     def write(packed: Array) -> None:
         numbers = np.asarray(weight, np.float32)
