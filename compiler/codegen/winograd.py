@@ -18,8 +18,8 @@ F(4, 5) has the points of F(6, 3), and errors of 2.4 and 12 to 36: points nearer
 
 With a stride of two a tile falls apart: y[i] = (w[0] e[i] + w[2] e[i + 1]) + w[1] o[i], where e and o are its inputs at
 even and at odd places. The two taps of the first sum go by F(m, 2), the third meets its inputs as they are: 2 m + 1
-products for m outputs, in two dimensions 25 for 4 outputs and 81 for 16, which have 36 and 144. Errors are 0.5 and 2 to 5
-with 0, ±1; 1.1 and 8 to 13 with the points of F(3, 3).
+products for m outputs, in two dimensions 25 for 4 outputs and 81 for 16, which have 36 and 144. Errors are 0.5 and 2 to
+5 with 0, ±1; 1.1 and 8 to 13 with the points of F(3, 3).
 """
 
 from __future__ import annotations
