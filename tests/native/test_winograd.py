@@ -172,8 +172,8 @@ def pooled(lanes: int, *after: Operator, stored: bool = False, taps: int = 3, st
     """Maxima of 2 x 2 behind convolutions, of images some of whose last rows or columns are in none. `stored` has what
     they are taken of among the outputs."""
     net = Net()
-    for i, size in enumerate([(2, 2), (3, 5), (4, 4), (6, 7), (9, 12), (13, 3), (14, 14)]):
-        x = net.input(f"x{i}", image(lanes + i, *(side * stride for side in size)))
+    for i, (high, wide) in enumerate([(2, 2), (3, 5), (4, 4), (6, 7), (9, 12), (13, 3), (14, 14)]):
+        x = net.input(f"x{i}", image(lanes + i, high * stride, wide * stride))
         window = {"kernel": taps, "stride": stride, "pad": taps // 2}
         y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, bias=i % 3 > 0, **window), *after)
         net.output(net.chain(y, stage("maxpool", kernel=2)), *[y] * stored)
