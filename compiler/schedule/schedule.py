@@ -16,7 +16,8 @@ POOLED = "pooled"  # maxima or means that the convolution before them takes as i
 
 
 class Filtering(NamedTuple):
-    """Winograd's F(m, r): along each axis so many outputs at a time, for so many taps, from `size` inputs."""
+    """Winograd's F(m, r): along each axis so many outputs at a time, `stride` inputs apart, for so many
+    taps, from `size` inputs."""
 
     outputs: int
     taps: int
