@@ -13,7 +13,7 @@ _RIM = 8.0  # bytes a cycle
 _POOL = 20.0  # bytes a cycle, from the L2 cache
 _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
 _WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
-# Cycles for each number of a tile by its side: fitted to 64 channels at 112 x 112, but for 9, which is taken for the same.
+# Cycles for each number of a tile by its side: fitted to 64 channels at 112 x 112, but for 9, taken for the same.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
 _OTHER = 20.0  # cycles more for each number that may lie in another core's caches
 _FAR = 200  # cycles until data comes from the L3 cache
