@@ -12,7 +12,7 @@ from cnnc.compiler.ir.region import Region
 from cnnc.compiler.ir.types import Type
 from cnnc.compiler.ops.conv import Conv, Depthwise
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
-from cnnc.compiler.schedule.tiles import tiles
+from cnnc.compiler.schedule.tiles import folding, tiles
 
 # Per operator: its record, the type it reads and the type it gives. Taps that fall on padding count.
 _RULES: dict[str, Callable[[Any, Type, Type], int]] = {
@@ -43,7 +43,8 @@ def performed(graph: Graph, node: Node, choice: Choice) -> int:
         assert isinstance(op, Conv)
         filtering = WINOGRAD[choice.algorithm]
         count = len(tiles(window, height, width, filtering.outputs))
-        return count * filtering.size**2 * channels * x.type.known[0] // op.groups
+        inside = x.type.known[0] // op.groups * folding(window, filtering) ** 2
+        return count * filtering.size**2 * channels * inside
     axes = zip(x.type.known[1:], (height, width), op.kernel, op.stride, op.dilation, window.sides[:2], strict=True)
     return whole * prod(starmap(_inside, axes)) // (height * width * prod(op.kernel))
 

@@ -283,6 +283,13 @@ class Emitter:
             f"shufflevector {self.vector} {first}, {self.vector} poison, <{self.lanes} x i32> zeroinitializer"
         )
 
+    def joined(self, scalars: Sequence[str]) -> str:
+        """A float for each lane."""
+        value = "poison"
+        for lane, scalar in enumerate(scalars):
+            value = self.set(f"insertelement {self.vector} {value}, float {scalar}, i64 {lane}")
+        return value
+
     def mask(self, count: Int) -> str:
         """True in the first `count` lanes."""
         lanes = self.lanes

@@ -72,6 +72,10 @@ class Buffer:
         top, _, bottom, _ = self.layout.rim
         return (top + self.height + bottom) * self.row_bytes
 
+    def channel_bytes(self, channels: Array) -> Array:
+        """How far channels of a pixel lie from its first."""
+        return channels // self.layout.block * self.plane_bytes + channels % self.layout.block * 4
+
     @property
     def bytes(self) -> int:
         return self.blocks * self.plane_bytes

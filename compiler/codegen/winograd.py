@@ -194,6 +194,7 @@ TRANSFORMS: dict[Filtering, Transform] = {
         ToomCook((0.75, 2.25), infinity=False),
         ToomCook((sqrt(0.5), sqrt(2.0))),
         ToomCook((0.5, 1.0, 2.0)),
+        ToomCook((0.5, 1.0, 2.0), taps=4),
         ToomCook((0.5, 1.0, 2.0), taps=5),
         EverySecond(ToomCook((1.0,), infinity=False, taps=2)),
         EverySecond(ToomCook((0.75, 2.25), infinity=False, taps=2)),

@@ -17,6 +17,7 @@ from .cost import (
     best_winograd,
     depthwise_pixels,
     direct_cycles,
+    fold_cycles,
     halves_last,
     images_at_once,
     pool_cycles,
@@ -27,7 +28,7 @@ from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import filterings, rim_of_tiles, tiles
+from .tiles import filterings, folding, rim_of_tiles, tiles
 
 LOSSES = ("mse", "cross_entropy")
 _PLAIN = {
@@ -197,9 +198,13 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
             continue
         count, points = len(tiles(window, size[0], size[1], filtering.outputs)), filtering.size
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
-        weights = 4 * points**2 * inside * vectors * target.lanes * op.groups
+        fold = folding(window, filtering)
+        if fold > 1:
+            rim += fold_cycles(channels, tuple(image))
+        deep = inside * fold * fold
+        weights = 4 * points**2 * deep * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):
-            needed, tile, block = best_winograd(count, points, inside, vectors, op.groups, target, images)
+            needed, tile, block = best_winograd(count, points, deep, vectors, op.groups, target, images)
             needed += rim + (apart if pooling == "avgpool" else 0.0)
             if needed < cycles * 0.999:
                 cycles, choice = needed, Choice(algorithm, *tile, block=block, batched=images > 1)
@@ -312,13 +317,23 @@ def rim_of(window: Window, x: Value, y: Value) -> Sides:
 
 
 def _is_planar(graph: Graph, value: Value, schedule: Schedule) -> bool:
-    """Images with few channels stay planar where only direct convolutions read them: no lane is wasted."""
+    """Images with few channels stay planar where only convolutions read them that are direct, or fold their stride: no
+    lane is wasted."""
     producer = graph.producer(value)
     image = isinstance(producer.op, Input) or schedule.choices[producer.name].algorithm == "image"
     if not image or value.type.rank != 4 or value.type.known[0] >= schedule.target.lanes or graph.is_output(value):
         return False
     readers = [Region.of(graph, node) for node, _ in graph.readers(value)]
     return all(
-        schedule.choices[r.node.name].algorithm == "direct" and value in r.operands and value not in r.extras
+        _reads_planar(r, schedule.choices[r.node.name]) and value in r.operands and value not in r.extras
         for r in readers
     )
+
+
+def _reads_planar(region: Region, choice: Choice) -> bool:
+    if choice.algorithm not in WINOGRAD:
+        return choice.algorithm == "direct"
+    assert region.anchor is not None
+    assert isinstance(region.anchor.op, Conv)
+    window = region.anchor.op.window(region.operands[0].type)
+    return folding(window, WINOGRAD[choice.algorithm]) > 1

@@ -10,6 +10,7 @@ from .schedule import BATCH_TILE, Sides
 from .target import Target
 
 _RIM = 8.0  # bytes a cycle
+_FOLD = 1.3  # cycles a number
 _POOL = 20.0  # bytes a cycle, from the L2 cache
 _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
 _WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
@@ -86,6 +87,11 @@ def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, c
 def pool_cycles(channels: int, image: tuple[int, ...]) -> float:
     """What a pooling of its own costs: all that it reads."""
     return 4 * channels * prod(image) / _POOL
+
+
+def fold_cycles(channels: int, image: tuple[int, ...]) -> float:
+    """What folding a stride into channels costs, whose numbers are moved one by one."""
+    return _FOLD * channels * prod(image)
 
 
 def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:

@@ -33,6 +33,7 @@ WINOGRAD = {
     "winograd3": Filtering(3, 3),
     "winograd4": Filtering(4, 3),
     "winograd6": Filtering(6, 3),
+    "winograd5of4": Filtering(5, 4),
     "winograd4of5": Filtering(4, 5),
     "winograd2stride2": Filtering(2, 3, 2),
     "winograd4stride2": Filtering(4, 3, 2),

@@ -28,11 +28,20 @@ class Tile:
 
 
 def filterings(op: Conv, channels: int, lanes: int) -> dict[str, Filtering]:
-    """Winograd's algorithms that can compute a convolution with so many input channels in a group."""
-    if op.dilation[0] != op.dilation[1] or channels < lanes or (op.stride != (1, 1) and op.dilation != (1, 1)):
+    """Winograd's algorithms that can compute a convolution with so many input channels in a group. Those for the window
+    and stride themselves come before those for a window whose stride is folded."""
+    (size, wide), (stride, across), (dilation, apart) = op.kernel, op.stride, op.dilation
+    if size != wide or stride != across or dilation != apart or (stride > 1 and dilation > 1):
         return {}
-    windows = {name: ((f.taps, f.taps), (f.stride, f.stride)) for name, f in WINOGRAD.items()}
-    return {name: WINOGRAD[name] for name, window in windows.items() if window == (op.kernel, op.stride)}
+    own = {name: f for name, f in WINOGRAD.items() if (f.taps, f.stride) == (size, stride)} if channels >= lanes else {}
+    if own or stride == 1 or op.groups > 1:
+        return own
+    return {name: f for name, f in WINOGRAD.items() if (f.taps, f.stride) == (-(-size // stride), 1)}
+
+
+def folding(window: Window, filtering: Filtering) -> int:
+    """How much of a window's stride is folded into channels: all of it, or 1 for nothing."""
+    return window.stride[0] // filtering.stride
 
 
 def tiles(window: Window, rows: int, columns: int, outputs: int) -> list[Tile]:
@@ -51,10 +60,10 @@ def _axis(size: int, dilation: int, outputs: int) -> list[tuple[int, int]]:
 
 def rim_of_tiles(window: Window, image: tuple[int, ...], out: tuple[int, ...], filtering: Filtering) -> Sides:
     """How far the tiles reach past each side of the image: the last ones further than the windows do."""
-    top, left, _, _ = window.sides
+    (top, left, _, _), fold = window.sides, folding(window, filtering)
     below, right = (
         max(
-            start * filtering.stride + dilation * (filtering.size - 1)
+            start * window.stride[0] + dilation * (filtering.size * fold - 1)
             for start, _ in _axis(size, dilation, filtering.outputs)
         )
         - before

@@ -19,7 +19,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 class Algorithm(NamedTuple):
     """How an algorithm's errors compare with the plain sum's: `factor` times as large. One with a `reach` mixes each
-    pixel with all that are up to so many taps away, and all taps with one another, before it multiplies. Where all
+    pixel with all that are up to so many strides away, and all taps with one another, before it multiplies. Where all
     numbers are of one size, the worst outputs are off `usual` times as far as NumPy's float32, which adds in blocks."""
 
     factor: float
@@ -37,9 +37,10 @@ ALGORITHMS = {
     "winograd3": Algorithm(1.5, 4, 2.0),
     "winograd4": Algorithm(2.0, 5, 4.0),
     "winograd6": Algorithm(6.0, 7, 32.0),
+    "winograd5of4": Algorithm(3.0, 7, 32.0),
     "winograd4of5": Algorithm(1.5, 7, 16.0),
-    "winograd2stride2": Algorithm(0.5, 4),
-    "winograd4stride2": Algorithm(0.75, 8, 4.0),
+    "winograd2stride2": Algorithm(0.5, 2),
+    "winograd4stride2": Algorithm(0.75, 4, 4.0),
 }
 PLAIN_SUM = Algorithm(1.0)
 

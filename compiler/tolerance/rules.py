@@ -87,8 +87,8 @@ def _mixed(case: Case, weights: Mapping[str, Array]) -> Results:
     (x,), (size,) = case.exact, case.sizes
     top, left, bottom, right = case.op.window(Type("f32", x.shape)).sides
     around = np.pad(size, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    for axis, dilation in zip((2, 3), case.op.dilation, strict=True):
-        reach = case.algorithm.reach * dilation
+    for axis, dilation, stride in zip((2, 3), case.op.dilation, case.op.stride, strict=True):
+        reach = case.algorithm.reach * dilation * stride
         rims = [(0, 0)] * around.ndim
         rims[axis] = (reach, reach)
         around = np.lib.stride_tricks.sliding_window_view(np.pad(around, rims), 2 * reach + 1, axis).max(-1)

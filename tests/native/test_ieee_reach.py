@@ -93,13 +93,18 @@ def test_resized(cpu: str, mode: str, coords: str, size: tuple[int, int]):
 
 
 @every_cpu
-@pytest.mark.parametrize("algorithm", WINOGRAD)
-def test_winograd_spreads_over_a_tile(cpu: str, algorithm: str):
+@pytest.mark.parametrize(
+    ("algorithm", "fold"),
+    [(name, fold) for name, f in WINOGRAD.items() for fold in ((1, 2) if f.stride == 1 else (1,))],
+)
+def test_winograd_spreads_over_a_tile(cpu: str, algorithm: str, fold: int):
     """Outputs that share a tile with the strange number may turn NaN, none whose window has it stays finite, and all
-    others have the bits that they have without it."""
-    lanes, net, (high, wide), filtering = target(cpu).lanes, Net(), (13, 14), WINOGRAD[algorithm]
-    _, taps, stride = filtering
-    conv = stage("conv", channels=lanes + 3, kernel=taps, pad=taps // 2, stride=stride)
+    others have the bits that they have without it. A stride that is folded leaves others' pixels in between."""
+    lanes, net, (high, wide), filtering = target(cpu).lanes, Net(), (13 * fold, 14 * fold), WINOGRAD[algorithm]
+    taps, stride = filtering.taps * fold - (fold > 1), filtering.stride * fold
+    before, after = taps // 2, (taps - 1) // 2
+    pad = (before, before, after, after)
+    conv = stage("conv", channels=lanes + 3, kernel=taps, pad=pad, stride=stride)
     net.output(net.chain(net.input("x", image(lanes, high, wide)), conv))
     native = compile_native(with_random_weights(net.graph), cpu, choices={"conv_1": Choice(algorithm, 3, 1)})
     given = spoilt(lanes, high, wide)
@@ -107,6 +112,6 @@ def test_winograd_spreads_over_a_tile(cpu: str, algorithm: str):
     rows, columns = np.arange(0, high, stride)[:, None], np.arange(0, wide, stride)  # in the middle of windows
     for n, (image_, plain) in enumerate(zip(result, without, strict=True)):
         away = np.maximum(abs(rows - n % high), abs(columns - 3 * n % wide))
-        assert not np.isfinite(image_[:, away <= taps // 2]).any()
-        far = away > filtering.size - 1 - taps // 2
+        assert not np.isfinite(image_[:, away <= after]).any()
+        far = away > max(filtering.size * fold - 1 - before, (filtering.outputs - 1) * stride + before)
         np.testing.assert_array_equal(image_[:, far], plain[:, far])

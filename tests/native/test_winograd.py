@@ -15,6 +15,8 @@ from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice, Filtering
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import filterings, rim_of_tiles, tiles
 
+OF_THREE = {"winograd2", "winograd3", "winograd4", "winograd6"}
+
 
 class Words:
     """Arithmetic on arrays, counted."""
@@ -62,6 +64,7 @@ def test_transforms_filter(transform: Transform):
         ("winograd3", 10, 10),
         ("winograd4", 12, 12),
         ("winograd6", 24, 20),
+        ("winograd5of4", 24, 18),
         ("winograd4of5", 24, 16),
         ("winograd2stride2", 3, 5),
         ("winograd4stride2", 10, 16),
@@ -75,13 +78,19 @@ def test_a_transform_takes_few_operations(algorithm: str, data: int, result: int
 
 
 @pytest.mark.parametrize(
-    ("filtering", "dilation"), [(f, d) for f in WINOGRAD.values() for d in ([1] if f.stride > 1 else [1, 2, 3, 7])]
+    ("filtering", "dilation", "fold"),
+    [
+        (f, d, fold)
+        for f in WINOGRAD.values()
+        for d, fold in ([(1, 1)] if f.stride > 1 else [(1, 1), (2, 1), (3, 1), (7, 1), (1, 2), (1, 3)])
+    ],
 )
 @pytest.mark.parametrize("size", [(1, 1), (4, 9), (7, 8), (13, 5), (18, 12)])
-def test_tiles_cover_each_output_once(filtering: Filtering, dilation: int, size: tuple[int, int]):
-    """And read nothing past the rim that they ask for."""
-    (outputs, taps, stride), seen = filtering, np.zeros(size, int)
-    pad, end = taps // 2 * dilation, (filtering.size - 1 - taps // 2) * dilation
+def test_tiles_cover_each_output_once(filtering: Filtering, dilation: int, fold: int, size: tuple[int, int]):
+    """And read nothing past the rim that they ask for, which of folded ones goes to the last phase."""
+    outputs, taps, stride = filtering.outputs, filtering.taps * fold, filtering.stride * fold
+    seen = np.zeros(size, int)
+    pad, end = taps // 2 * dilation, (filtering.size * fold - 1 - taps // 2) * dilation
     conv = stage("conv", channels=1, kernel=taps, pad=pad, dilation=dilation, stride=stride)
     given = (size[0] * stride, size[1] * stride)
     window = conv.window(image(1, *given))  # type: ignore[attr-defined]
@@ -133,6 +142,28 @@ def grouped(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
     return net.graph
 
 
+def folded(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
+    """Windows of all sizes that a stride folds to so many taps, over images of few channels, as they are given or made
+    of others, and of many."""
+    assert stride == 1
+    net = Net()
+    for i, (channels, size) in enumerate(
+        [(1, (1, 1)), (3, (7, 20)), (lanes - 1, (9, 6)), (lanes, (12, 13)), (lanes + 1, (5, 5)), (3, (23, 24))]
+    ):
+        stride = 2 + i % 3
+        kernel = taps * stride - i % stride
+        window = {
+            "kernel": kernel,
+            "stride": stride,
+            "pad": [(kernel - 1) // 2, "same", (kernel, 1, 0, kernel - 1)][i % 3],
+        }
+        x = net.input(f"x{i}", image(channels, *(stride * side for side in size)))
+        x = net.chain(x, *[stage("relu")] * (i % 2))
+        y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, bias=i % 3 > 0, **window))
+        net.output(net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output)
+    return net.graph
+
+
 def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice]:
     """The algorithm for every layer, with register tiles of many kinds."""
     choices = {}
@@ -150,7 +181,7 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
 @every_cpu
 @pytest.mark.parametrize(
     ("algorithm", "family"),
-    [(a, family) for a, f in WINOGRAD.items() for family in (layers, grouped, *[dilated] * (f.stride == 1))],
+    [(a, family) for a, f in WINOGRAD.items() for family in (layers, grouped, *[dilated, folded] * (f.stride == 1))],
 )
 @pytest.mark.parametrize("k", range(4))
 def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: int):
@@ -199,9 +230,11 @@ def assert_as_if_stored(native: Native, stored: Graph, cpu: str) -> None:
 @pytest.mark.parametrize("k", range(4))
 def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
     lanes, (_, taps, stride) = target(cpu).lanes, WINOGRAD[algorithm]
-    graph = pooled(lanes, taps=taps, stride=stride)
+    fold = 2 if k == 3 and stride == 1 else 1
+    window = {"taps": taps * fold, "stride": stride * fold}
+    graph = pooled(lanes, **window)
     native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, lanes, k))
-    assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps, stride=stride), cpu)
+    assert_as_if_stored(native, pooled(lanes, stored=True, **window), cpu)
 
 
 @every_cpu
@@ -241,11 +274,13 @@ def test_small_images_have_tiles_that_fill_them():
 
 
 @every_cpu
-@pytest.mark.parametrize("algorithm", ["winograd2", "winograd2stride2"])
-def test_two_by_two_is_exact_on_small_integers(cpu: str, algorithm: str):
+@pytest.mark.parametrize(
+    ("algorithm", "family"), [("winograd2", layers), ("winograd2stride2", layers), ("winograd2", folded)]
+)
+def test_two_by_two_is_exact_on_small_integers(cpu: str, algorithm: str, family):
     """Its transforms halve twice at most, so that nothing is rounded."""
     lanes = target(cpu).lanes
-    graph = layers(lanes, stride=WINOGRAD[algorithm].stride)
+    graph = family(lanes, stride=WINOGRAD[algorithm].stride)
     random = np.random.default_rng(3)
     whole = graph.bind(
         {
@@ -293,6 +328,9 @@ def test_images_larger_than_caches_are_fetched_ahead():
         ({"stride": 2}, 15),
         ({"dilation": (1, 2)}, 16),
         ({"kernel": (3, 5)}, 16),
+        ({"kernel": 5, "stride": (1, 2)}, 16),
+        ({"kernel": 5, "stride": 2, "dilation": 2}, 16),
+        ({"kernel": 5, "stride": 2, "groups": 2}, 16),
         ({}, 15),
     ],
 )
@@ -304,11 +342,13 @@ def test_what_no_tiles_fit(change: dict[str, Any], channels: int):
 @pytest.mark.parametrize(
     ("taps", "stride", "names"),
     [
-        (3, 1, {"winograd2", "winograd3", "winograd4", "winograd6"}), (3, 2, {"winograd2stride2", "winograd4stride2"}),
-        (5, 1, {"winograd4of5"}), (5, 2, set()), (7, 1, set()),
+        (3, 1, OF_THREE), (3, 2, {"winograd2stride2", "winograd4stride2"}),
+        (5, 1, {"winograd4of5"}), (4, 1, {"winograd5of4"}), (7, 1, set()), (2, 2, set()), (9, 4, OF_THREE),
+        (5, 2, OF_THREE), (7, 2, {"winograd5of4"}), (9, 2, {"winograd4of5"}), (11, 2, set()), (11, 4, OF_THREE),
     ],
 )  # fmt: skip
 def test_each_window_has_its_own(taps: int, stride: int, names: set[str]):
+    """With a stride those of what it leaves of the window."""
     conv = stage("conv", channels=8, kernel=taps, stride=stride)
     assert filterings(conv, 16, 16).keys() == names  # type: ignore[arg-type]
 
@@ -319,14 +359,29 @@ def test_each_window_has_its_own(taps: int, stride: int, names: set[str]):
         (48, 27, {"kernel": 5, "pad": 2}, "winograd4of5"),
         (64, 56, {"kernel": 3, "pad": 1, "stride": 2}, "winograd4stride2"),
         (512, 14, {"kernel": 3, "pad": 1, "stride": 2}, "winograd2stride2"),
+        (3, 224, {"kernel": 7, "pad": 3, "stride": 2}, "winograd5of4"),
+        (3, 227, {"kernel": 11, "pad": 2, "stride": 4}, "winograd6"),
+        (64, 56, {"kernel": 5, "pad": 2, "stride": 2}, "winograd6"),
+        (3, 224, {"kernel": 3, "pad": 1, "stride": 2}, "direct"),
     ],
 )
 def test_the_schedule_takes_it(channels: int, size: int, window: dict[str, Any], wanted: str):
-    """It needs a sixth of the products; with a stride of 2 two thirds, or little more than a half."""
+    """It needs a sixth of the products; with a stride of 2 two thirds, or little more than a half; where that is folded
+    a fifth."""
     net = Net()
     net.output(net.chain(net.input("x", image(channels, size, size)), stage("conv", channels=128, **window)))
     native = compile_native(with_random_weights(net.graph), "x86-64-v3")
     assert native.program.schedule.choices["conv_1"].algorithm == wanted
+
+
+@every_cpu
+def test_an_image_stays_planar_for_a_stride_that_is_folded(cpu: str):
+    """Of blocks most lanes would be empty, and each pixel of it would take a cache line."""
+    net = Net()
+    x = net.input("x", image(3, 30, 30))
+    net.output(net.chain(x, stage("conv", channels=16, kernel=7, stride=2, pad=3)))
+    native = hold(net.graph, cpu, choices={"conv_1": Choice("winograd5of4", 2, 1)})
+    assert native.program.schedule.layouts["x"].block == 1
 
 
 def test_exact_compilations_have_none():

@@ -23,6 +23,7 @@ LOWERINGS: dict[str, Lowering] = {
     "winograd3": lower_winograd,
     "winograd4": lower_winograd,
     "winograd6": lower_winograd,
+    "winograd5of4": lower_winograd,
     "winograd4of5": lower_winograd,
     "winograd2stride2": lower_winograd,
     "winograd4stride2": lower_winograd,

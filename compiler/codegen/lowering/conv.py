@@ -179,8 +179,7 @@ def group_offsets(weight: Array, groups: int, x: Buffer, lanes: int) -> Array:
     out = np.arange(-(-channels // lanes) * lanes)
     group = np.where(out < channels, out // (channels // groups), 0)
     channel = group[:, None] * inside + np.arange(inside)
-    offset = channel // lanes * x.plane_bytes + channel % lanes * 4
-    return offset.reshape(-1, lanes, inside).transpose(0, 2, 1).astype(np.int64)
+    return x.channel_bytes(channel).reshape(-1, lanes, inside).transpose(0, 2, 1).astype(np.int64)
 
 
 def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, Buffer, Numbers, Array | None]:

@@ -77,9 +77,8 @@ def along(buffer: Buffer, sizes: Sequence[int], indices: Iterable[Array]) -> lis
 def offsets(buffer: Buffer, sizes: Sequence[int], indices: Iterable[Array]) -> list[Array]:
     """Bytes from a buffer's first pixel, for indices along each axis; those below zero are nowhere."""
     channels, *others = (np.asarray(index) for index in indices)
-    block = buffer.layout.block
     steps = [buffer.row_bytes, *(buffer.pixel_bytes * math.prod(sizes[k:]) for k in range(3, len(sizes) + 1))]
-    found = [channels // block * buffer.plane_bytes + channels % block * 4]
+    found = [buffer.channel_bytes(channels)]
     found += [index * step for index, step in zip(others, steps, strict=True)]
     return [np.where(index < 0, NOWHERE, place) for index, place in zip((channels, *others), found, strict=True)]
 

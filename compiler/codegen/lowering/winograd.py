@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...ir.deferred import Numbers
@@ -10,7 +12,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Window
 from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
-from ...schedule.tiles import Tile, tiles
+from ...schedule.tiles import Tile, folding, tiles
 from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
@@ -18,6 +20,7 @@ from ..program import Address, Buffer, Images, Planner, Word
 from ..winograd import TRANSFORMS, Transform
 from .conv import exceeds_caches
 from .epilogue import deferred, epilogue, param
+from .fold import fold_image, fold_weight, folded_window
 
 _LINE = 64  # bytes: planes lie an odd number of cache lines apart, so that no two of them share cache sets only
 
@@ -30,11 +33,17 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(
         planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
     )
-    op, inside = node.op, weight.shape[1]
-    window = op.window(region.operands[0].type)
+    op, size = node.op, region.node.output.type.known[1:]
+    window, x = op.window(region.operands[0].type), planner.operand(region.operands[0])
     pooling = planner.pooling(region.node.output)
-    x, y = planner.operand(region.operands[0]), planner.result(pooling.output if pooling else region.node.output)
-    table = tile_table(window, x, region.node.output.type.known[1:], transform.filtering.outputs)
+    y = planner.result(pooling.output if pooling else region.node.output)
+    all_tiles = tiles(window, *size, transform.filtering.outputs)
+    if (fold := folding(window, transform.filtering)) > 1:
+        high, wide = all_tiles[-1].row + transform.size, all_tiles[-1].column + transform.size
+        x, weight = fold_image(planner, x, window, high, wide), fold_weight(weight, fold)
+        window = folded_window(window)
+    inside = weight.shape[1]
+    table = tile_table(window, x, all_tiles)
     if pooling:
         table[:, 1:] //= 2
     count, together = len(table), choice.block * choice.pixels
@@ -84,14 +93,14 @@ def _apart(size: int) -> int:
     return (-(-size // _LINE) | 1) * _LINE
 
 
-def tile_table(window: Window, x: Buffer, size: tuple[int, ...], outputs: int) -> Array:
-    """`[tile][word]` for outputs of that size of the first image, as the kernel reads it."""
+def tile_table(window: Window, x: Buffer, all_tiles: Sequence[Tile]) -> Array:
+    """`[tile][word]` for the first image, as the kernel reads it."""
     (top, left, _, _), (down, across) = window.sides, window.stride
 
     def first(tile: Tile) -> int:
         return (tile.row * down - top) * x.row_bytes + (tile.column * across - left) * x.pixel_bytes
 
-    return np.array([(first(tile), *tile.extent, 0) for tile in tiles(window, size[0], size[1], outputs)], np.int64)
+    return np.array([(first(tile), *tile.extent, 0) for tile in all_tiles], np.int64)
 
 
 def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
