@@ -14,7 +14,8 @@ cancel is gone. 0.6, 1 and 1/0.6, nearer to one another, have 4.4 and 30; the ro
 F(3, 3) at infinity would have a point without its negative: 0, ±1, 2 have 1.0 and 12, 0, ±the root of 1/2, 2 0.7 and 4.
 Without infinity 0, ±3/4, ±9/4, exact too, have 0.46 and 3.3; of 56 such sets the best, with ±4/5, ±5/2, 0.45 and 3.
 F(4, 5) has the points of F(6, 3), and errors of 2.4 and 12 to 36: points nearer to one another have 2.9, the roots of
-1/2 and 2 beside 1 8.8. It needs 64 products for 16 outputs, which have 400.
+1/2 and 2 beside 1 8.8. It needs 64 products for 16 outputs, which have 400. F(5, 4) has them too, errors of 4 and 45 to
+90 (three channels of 7 x 7 whose stride of 2 is folded: 7 and 240), and 64 products for 25 outputs, which have 400.
 
 With a stride of two a tile falls apart: y[i] = (w[0] e[i] + w[2] e[i + 1]) + w[1] o[i], where e and o are its inputs at
 even and at odd places. The two taps of the first sum go by F(m, 2), the third meets its inputs as they are: 2 m + 1

@@ -70,7 +70,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0:
         _, taps, stride = WINOGRAD[given.algorithm]
-        return f"`{given.algorithm}` takes windows of {taps}x{taps}, stride {stride} and enough channels"
+        size = f"{taps}x{taps}, stride {stride}" if stride > 1 else f"{taps}x{taps} counted in strides"
+        return f"`{given.algorithm}` takes windows of {size}, and enough channels"
     if not 1 <= given.pixels <= columns:
         return f"a tile can have 1 to {columns} pixels"
     chunks = -(-columns * (BATCH_TILE if given.batched else 1) // given.pixels)

@@ -29,15 +29,15 @@ class Algorithm(NamedTuple):
 
 # Winograd's transforms mix the inputs of a tile, up to m + r - 2 apart, and the taps of a filter: a large number leaves
 # its rounding errors on all outputs of its tile. Random layers of 1 to 512 channels, their numbers normal,
-# positive, around 10, or spread over orders of magnitude, need factors of 0.50, 0.62, 1.34, 3.98, 0.55, 0.28 and 0.36,
-# the second and those from the fifth on with 4 channels at least.
-# Normal numbers leave errors of up to 2, 5, 16, 65, 36, 5 and 13 u of the sum of |x||w|, plain sums 4.
+# positive, around 10, or spread over orders of magnitude, need factors of 0.50, 0.62, 1.34, 3.98, 0.79, 0.55, 0.28 and
+# 0.36, the second and those from the sixth on with 4 channels at least.
+# Normal numbers leave errors of up to 2, 5, 16, 65, 88, 36, 5 and 13 u of the sum of |x||w|, plain sums 4.
 ALGORITHMS = {
     "winograd2": Algorithm(1.0, 3),
     "winograd3": Algorithm(1.5, 4, 2.0),
     "winograd4": Algorithm(2.0, 5, 4.0),
     "winograd6": Algorithm(6.0, 7, 32.0),
-    "winograd5of4": Algorithm(3.0, 7, 32.0),
+    "winograd5of4": Algorithm(1.5, 7, 32.0),
     "winograd4of5": Algorithm(1.5, 7, 16.0),
     "winograd2stride2": Algorithm(0.5, 2),
     "winograd4stride2": Algorithm(0.75, 4, 4.0),

@@ -73,7 +73,7 @@ def windows(lanes: int) -> Graph:
     body = joined("mul", conv(body, dilation=2, pad=2), net.param(4 * lanes, 1, 1))
     body = joined("concat", net.chain(conv(body), stage("leaky_relu", a=0.5)), body)
     body = net.chain(conv(body, channels=3 * lanes + 1), stage("tanh"))
-    net.output(net.chain(conv(body), stage("maxpool", kernel=2)))
+    net.output(net.chain(conv(body), stage("maxpool", kernel=2)), conv(body, kernel=5, pad=2, stride=2))
     return net.output(net.chain(conv(body), stage("scale", k=0.5)), net.chain(body, stage("global_maxpool")))
 
 
@@ -83,7 +83,7 @@ def tiled(graph: Graph, cpu: str, most: int, batched: bool) -> Native:
     windowed = [
         name for name, choice in choices.items() if choice.algorithm in ("direct", *WINOGRAD) and choice.pixels > 1
     ]
-    assert len(windowed) == 7
+    assert len(windowed) == 8
     made = {
         name: Choice(f"winograd{(2, 4, 6)[i % 3]}", 2, 1 + i % 2, block=1 + i % most, batched=batched)
         for i, name in enumerate(windowed)

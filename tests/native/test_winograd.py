@@ -295,19 +295,28 @@ def test_two_by_two_is_exact_on_small_integers(cpu: str, algorithm: str, family)
         np.testing.assert_array_equal(results[name], wanted.exact, name)
 
 
-def test_a_large_number_costs_accuracy_in_its_tile_only():
+@pytest.mark.parametrize(
+    ("algorithm", "window", "tile"),
+    [
+        ("winograd4", {"kernel": 3, "pad": 1}, 4),
+        ("winograd4", {"kernel": 5, "pad": 2, "stride": 2}, 4),
+        ("winograd5of4", {"kernel": 7, "pad": 3, "stride": 2}, 5),
+        ("winograd4stride2", {"kernel": 3, "pad": 1, "stride": 2}, 4),
+    ],
+)
+def test_a_large_number_costs_accuracy_in_its_tile_only(algorithm: str, window: dict[str, Any], tile: int):
     """A pixel of 1e6 among ordinary ones: the bound is wide beside it and as narrow as ever elsewhere."""
-    net = Net()
+    net, side = Net(), 24 * window.get("stride", 1)
     graph = with_random_weights(
-        net.output(net.chain(net.input("x", image(16, 24, 24)), stage("conv", channels=16, kernel=3, pad=1)))
+        net.output(net.chain(net.input("x", image(16, side, side)), stage("conv", channels=16, **window)))
     )
-    native = compile_native(graph, choices={"conv_1": Choice("winograd4", 4, 1)})
+    native = compile_native(graph, choices={"conv_1": Choice(algorithm, 4, 1)})
     inputs = images_for(graph)
     inputs["x"][:, :, 0, 0] = 1e6
     wanted = truth(native, inputs)
     assert_right(every_way(native, inputs), wanted)
     bound = wanted["conv_1"].bound[0]
-    assert bound[:, :6, :6].min() > 1e4 * bound[:, 8:, 8:].max()
+    assert bound[:, :tile, :tile].min() > 1e4 * bound[:, 2 * tile :, 2 * tile :].max()
 
 
 def test_images_larger_than_caches_are_fetched_ahead():
