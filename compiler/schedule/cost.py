@@ -184,16 +184,26 @@ def bytes_ahead(weights: int, target: Target) -> int:
     return target.l2_bytes // 8 if weights > target.l2_bytes // 4 else 0
 
 
-def depthwise_room(window: Window, target: Target) -> int:
-    """For how many sums there are registers beside all weights of a depthwise window, one pixel and one to spare."""
-    return target.registers - window.kernel[0] * window.kernel[1] - 2 if window.dilation[1] == 1 else 0
+def depthwise_rooms(window: Window, target: Target) -> dict[tuple[int, int], int]:
+    """For how many sums there are registers beside the weights of a depthwise window, all or a row of them at a time, a
+    pixel and some to spare: by rows and columns of weights."""
+    (high, wide), registers = window.kernel, target.registers
+    return (
+        {} if window.dilation[1] > 1 else {(high, wide): registers - high * wide - 2, (1, wide): registers - wide - 4}
+    )
 
 
 def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
     """Pixels of a tile: the fewest tiles whose sums fit beside the weights; where these leave no room to speak of, what
     costs least without them."""
-    room = depthwise_room(window, target)
-    return ceil(columns / ceil(columns / room)) if room >= _FEW else best_tile(columns, 1, target)[0]
+    room = next((room for room in depthwise_rooms(window, target).values() if room >= _FEW), 0)
+    return ceil(columns / ceil(columns / room)) if room else best_tile(columns, 1, target)[0]
+
+
+def depthwise_resident(window: Window, pixels: int, target: Target) -> tuple[int, int]:
+    """The rows and columns of a depthwise window's weights that stay in registers beside so many sums; perhaps none."""
+    rooms = depthwise_rooms(window, target).items()
+    return next((weights for weights, room in rooms if pixels <= room), (0, 0))
 
 
 def pooled_room(pixels: int, vectors: int, target: Target) -> bool:

@@ -43,6 +43,7 @@ WINDOWS: list[tuple[dict[str, Any], tuple[int, int]]] = [
     ({"kernel": 7, "pad": 3, "stride": 2}, (11, 10)),
     ({"kernel": 5, "pad": 4}, (2, 1)),
     ({"kernel": 3, "pad": 6, "dilation": 6}, (5, 4)),
+    ({"kernel": (2, 3), "pad": 2, "dilation": 2, "stride": (1, 2)}, (4, 9)),
 ]
 
 

@@ -13,13 +13,13 @@ from .rows import rows
 class Depthwise:
     """`pixels` outputs of a row at a time, `step` input pixels apart. Weights are `[block][kh][kw][lane]`.
 
-    The weights of a small dense `window` (rows, columns) stay in registers, and each pixel is loaded once for all the
-    outputs that want it. For others (0, 0) every product reads its pixel from memory.
+    `resident` weights (rows, columns) of a dense window are in registers at a time: all, or a row, and each pixel is
+    loaded once for all of them. Of others (0, 0) every product reads its pixel from memory.
     """
 
     pixels: int
     step: int
-    window: tuple[int, int]
+    resident: tuple[int, int]
     epilogue: Epilogue
 
     @property
@@ -41,7 +41,8 @@ class Depthwise:
             with rows(e, a, self.epilogue, across=1) as row:
                 weights = e.at(a["weights"], e.mul_int(row.block, window))
                 source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
-                kernels = [e.load(weights, k * size) for k in range(self.window[0] * self.window[1])]
+                high, wide = self.resident
+                kernels = [e.load(weights, k * size) for k in range(high * wide)] if high > 1 else []
                 with e.loop("column", a["columns"], step=pixels) as column:
                     x = e.min_int(column, last_tile)
                     here = e.at(source, e.mul_int(x, self.step * size))
@@ -49,22 +50,33 @@ class Depthwise:
                     shared, out = row.tail.block(0, place), e.at(row.target, place)
                     sums = [Var(e.vector, shared.start) for _ in range(pixels)]
                     if kernels:
-                        self._resident(e, a, here, kernels, sums)
+                        self._whole(e, a, here, kernels, sums)
+                    elif wide:
+                        self._row_by_row(e, a, here, weights, sums)
                     else:
                         self._streamed(e, a, here, weights, sums)
                     for p in range(pixels):
                         e.store(shared.finish(sums[p].value, p), out, p * size)
 
-    def _resident(self, e: Emitter, a: dict[str, str], here: str, kernels: list[str], sums: list[Var]) -> None:
-        """The window unrolled."""
-        size, (height, width) = e.target.vector_bytes, self.window
-        for y in range(height):
-            line = e.at(here, e.mul_int(a["tap_row"], y))
-            for at in range((self.pixels - 1) * self.step + width):
-                readers = [(p, at - p * self.step) for p in range(self.pixels) if 0 <= at - p * self.step < width]
-                pixel = e.load(line, at * size) if readers else ""
-                for p, x in readers:
-                    sums[p].value = e.fma(pixel, kernels[y * width + x], sums[p].value)
+    def _whole(self, e: Emitter, a: dict[str, str], here: str, kernels: list[str], sums: list[Var]) -> None:
+        high, wide = self.resident
+        for y in range(high):
+            self._row(e, e.at(here, e.mul_int(a["tap_row"], y)), kernels[y * wide : (y + 1) * wide], sums)
+
+    def _row_by_row(self, e: Emitter, a: dict[str, str], here: str, weights: str, sums: list[Var]) -> None:
+        size, width, w = e.target.vector_bytes, self.resident[1], Var("ptr", weights)
+        with e.walk(here, [("kh", a["kernel_height"], a["tap_row"])], [w, *sums]) as line:
+            self._row(e, line, [e.load(w.value, k * size) for k in range(width)], sums)
+            w.value = e.at(w.value, width * size)
+
+    def _row(self, e: Emitter, line: str, kernels: list[str], sums: list[Var]) -> None:
+        """A row of taps, unrolled: each pixel is loaded once for all that want it."""
+        width = len(kernels)
+        for at in range((self.pixels - 1) * self.step + width):
+            readers = [(p, at - p * self.step) for p in range(self.pixels) if 0 <= at - p * self.step < width]
+            pixel = e.load(line, at * e.target.vector_bytes) if readers else ""
+            for p, x in readers:
+                sums[p].value = e.fma(pixel, kernels[x], sums[p].value)
 
     def _streamed(self, e: Emitter, a: dict[str, str], here: str, weights: str, sums: list[Var]) -> None:
         size, w = e.target.vector_bytes, Var("ptr", weights)

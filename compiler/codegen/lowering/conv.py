@@ -11,7 +11,7 @@ from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import bytes_ahead, depthwise_room, fetches_following, halves_last
+from ...schedule.cost import bytes_ahead, depthwise_resident, fetches_following, halves_last
 from ...schedule.schedule import Choice
 from ..kernels import depthwise, direct, gather
 from ..kernels.ahead import Ahead, share_words
@@ -121,8 +121,7 @@ def lower_depthwise(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(planner, region, bias=bias)
     y = planner.result(region.node.output)
     pixels, target = planner.schedule.choices[region.node.name].pixels, planner.schedule.target
-    resident = window.kernel if pixels <= depthwise_room(window, target) else (0, 0)
-    kernel = depthwise.Depthwise(pixels, op.stride[1], resident, tail)
+    kernel = depthwise.Depthwise(pixels, op.stride[1], depthwise_resident(window, pixels, target), tail)
     words |= _walk(x, y, window) | {
         "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(np.asarray(weight), planner.lanes)),
         "blocks": y.blocks,
