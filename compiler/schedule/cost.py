@@ -13,11 +13,12 @@ _RIM = 8.0  # bytes a cycle
 _FOLD = 1.3  # cycles a number
 _POOL = 20.0  # bytes a cycle, from the L2 cache
 _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, of which AVX2 has twice as many a second
-_WEIGHTS = 16.0, 32.0  # bytes a cycle, which are fetched ahead: when they are met first, and from the L3 cache
+# Cycles until data comes from the L3 cache; bytes a cycle of weights, which are fetched ahead: when they are met first,
+# and again, from the L3 cache. Fitted to Zen 4 and to Zen 3.
+_FETCHES, _FETCHES_AVX2 = (200.0, 16.0, 32.0), (40.0, 16.0, 10.0)
 # Cycles for each number of a tile by its side: fitted to 64 channels at 112 x 112, but for 9, taken for the same.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
 _OTHER = 20.0  # cycles more for each number that may lie in another core's caches
-_FAR = 200  # cycles until data comes from the L3 cache
 _HEAVY = 256 << 10  # bytes of a point's weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
 _SHARERS = 4  # threads of which each should have images enough
@@ -109,9 +110,11 @@ def best_winograd(
     several `images` at once each thread has its own. A register tile is never larger than an image."""
     found, many, most = [], tiles * images, tiles * (BATCH_TILE if images > 1 else 1)
     for tile in winograd_tiles(tiles, vectors, target):
-        block = winograd_block(most, size, channels * groups, vectors * groups, target, tile[0])
-        one, two = (winograd_cycles(many, size, channels, vectors, target, tile, block, two) for two in (False, True))
-        found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, block))
+        for block in winograd_blocks(most, size, channels * groups, vectors * groups, target, tile[0]):
+            one, two = (
+                winograd_cycles(many, size, channels, vectors, target, tile, block, two) for two in (False, True)
+            )
+            found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, block))
     _, cycles, tile, block = min(found, key=itemgetter(0))
     return cycles, tile, block
 
@@ -135,8 +138,9 @@ def winograd_cycles(
     p, v = tile
     chunks = ceil(tiles / p)
     chunk, weights = channels * tile_cycles(p, v, target), channels * v * target.vector_bytes
-    first, again = (max(0.0, weights / speed - chunk) for speed in _WEIGHTS)
-    far = _FAR if block * p * channels * size * size * 4 > target.l2_bytes // 2 else 0
+    far, *speeds = _FETCHES_AVX2 if target.lanes == 8 else _FETCHES
+    first, again = (max(0.0, weights / speed - chunk) for speed in speeds)
+    far *= block * p * channels * size * size * 4 > target.l2_bytes // 2
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
     often = 2 if target.lanes == 8 else 1
     products = ceil(vectors / v) * max(products, weights * often / _MEMORY)
@@ -158,19 +162,22 @@ def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, 
     return list(dict.fromkeys(found))
 
 
-def winograd_block(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> int:
-    """How many chunks of `pixels` tiles are transformed at a time: what fits a quarter of the L2 cache, but where the
-    weights are so many that reading them anew for each block costs more than data from the L3 cache, what fits that.
-    Where they are so few that it costs next to nothing, there are several blocks for threads to share, and two in
-    place of one that is large and even."""
+def winograd_blocks(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> set[int]:
+    """How many chunks of `pixels` tiles are transformed at a time, to choose from: what fits a quarter of the L2 cache,
+    and what fits the L3 cache; only that where weights are so many that reading them anew for each block costs more in
+    any case. Where they are so few that it costs next to nothing, there are several blocks for threads to share, and
+    two in place of one that is large and even."""
     point = 4 * size * size * channels
     weights, chunks = point * vectors * target.lanes, ceil(tiles / pixels)
-    room = target.l2_bytes // 4 if weights < _HEAVY * size * size else _OUTER
+    rooms = [target.l2_bytes // 4, _OUTER] if weights < _HEAVY * size * size else [_OUTER]
     most = ceil(chunks / _BLOCKS) if weights <= target.l2_bytes // 2 else chunks
-    blocks = ceil(chunks / max(1, min(room // (point * pixels), most)))
-    if blocks == 1 and tiles > _TILES and chunks % 2 == 0:
-        blocks = 2  # for two threads
-    return ceil(chunks / blocks)  # none much larger than the others
+    found = set()
+    for room in rooms:
+        blocks = ceil(chunks / max(1, min(room // (point * pixels), most)))
+        if blocks == 1 and tiles > _TILES and chunks % 2 == 0:
+            blocks = 2  # for two threads
+        found.add(ceil(chunks / blocks))  # none much larger than the others
+    return found
 
 
 def fetches_following(tiles: int) -> bool:

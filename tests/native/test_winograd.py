@@ -383,6 +383,19 @@ def test_the_schedule_takes_it(channels: int, size: int, window: dict[str, Any],
     assert native.program.schedule.choices["conv_1"].algorithm == wanted
 
 
+@pytest.mark.parametrize(("channels", "size", "whole"), [(64, 56, False), (128, 28, True), (512, 28, True)])
+def test_a_block_is_all_tiles_where_weights_would_come_too_late(channels: int, size: int, whole: bool):
+    """A chunk of 5 tiles multiplies faster than the L3 cache gives 128 channels' weights, of which the L2 cache has
+    too little room for all; 64 channels' it keeps."""
+    net = Net()
+    net.output(
+        net.chain(net.input("x", image(channels, size, size)), stage("conv", channels=channels, kernel=3, pad=1))
+    )
+    native = compile_native(with_random_weights(net.graph), "x86-64-v3")
+    choice = native.program.schedule.choices["conv_1"]
+    assert (choice.block * choice.pixels >= (size / WINOGRAD[choice.algorithm].outputs) ** 2) == whole
+
+
 @every_cpu
 def test_an_image_stays_planar_for_a_stride_that_is_folded(cpu: str):
     """Of blocks most lanes would be empty, and each pixel of it would take a cache line."""

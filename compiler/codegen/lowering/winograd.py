@@ -33,14 +33,14 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     tail, words, reads = epilogue(
         planner, region, bias=param(planner, node, "bias") if "bias" in node.weights else None
     )
-    op, size = node.op, region.node.output.type.known[1:]
+    op, (_, high, wide) = node.op, region.node.output.type.known
     window, x = op.window(region.operands[0].type), planner.operand(region.operands[0])
     pooling = planner.pooling(region.node.output)
     y = planner.result(pooling.output if pooling else region.node.output)
-    all_tiles = tiles(window, *size, transform.filtering.outputs)
+    all_tiles = tiles(window, high, wide, transform.filtering.outputs)
     if (fold := folding(window, transform.filtering)) > 1:
-        high, wide = all_tiles[-1].row + transform.size, all_tiles[-1].column + transform.size
-        x, weight = fold_image(planner, x, window, high, wide), fold_weight(weight, fold)
+        rows, columns = all_tiles[-1].row + transform.size, all_tiles[-1].column + transform.size
+        x, weight = fold_image(planner, x, window, rows, columns), fold_weight(weight, fold)
         window = folded_window(window)
     inside = weight.shape[1]
     table = tile_table(window, x, all_tiles)
