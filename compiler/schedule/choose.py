@@ -199,9 +199,8 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
         count, points = len(tiles(window, size[0], size[1], filtering.outputs)), filtering.size
         rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
         fold = folding(window, filtering)
-        if fold > 1:
-            rim += fold_cycles(channels, tuple(image))
-        deep = inside * fold * fold
+        rim += fold_cycles(channels, tuple(image)) if fold > 1 else 0.0
+        deep = inside * fold**2
         weights = 4 * points**2 * deep * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):
             needed, tile, block = best_winograd(count, points, deep, vectors, op.groups, target, images)

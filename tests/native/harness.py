@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import split
 from builder import with_random_weights
 from child import Note, in_child
 from guarded import NONE, READ, WRITE, Window
@@ -40,10 +41,16 @@ def runs_here(cpu: str) -> bool:
 
 
 any_cpu = pytest.mark.parametrize("cpu", CPUS)  # whether or not this machine runs what is made for it
+HERE = [cpu for cpu in CPUS if runs_here(cpu)]
+BEST = HERE[0]
+SLOWLY = split.offered() if BEST == "x86-64-v3" else []
 every_cpu = pytest.mark.parametrize(
-    "cpu", [pytest.param(c, marks=pytest.mark.skipif(not runs_here(c), reason=f"this machine lacks {c}")) for c in CPUS]
+    "cpu",
+    [
+        *(pytest.param(c, marks=pytest.mark.skipif(c not in HERE, reason=f"this machine lacks {c}")) for c in CPUS),
+        *(pytest.param(c, marks=pytest.mark.slow) for c in SLOWLY),
+    ],
 )
-BEST = next(cpu for cpu in CPUS if runs_here(cpu))
 
 
 @dataclass(frozen=True)

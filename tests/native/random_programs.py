@@ -19,7 +19,7 @@ if __name__ == "__main__":
 import numpy as np
 from builder import Net, features, image, stage, with_random_weights
 from child import in_child
-from harness import CPUS, EVERY_PASS, assert_right, compile_native, every_way, images_for, run, runs_here, truth
+from harness import EVERY_PASS, HERE, SLOWLY, assert_right, compile_native, every_way, images_for, run, truth
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -260,7 +260,7 @@ def _small(net: Net, op: Operator, operands: Sequence[Value], like: Node | None 
     return net.apply(op, *operands, like=like)
 
 
-cpus = st.sampled_from([cpu for cpu in CPUS if runs_here(cpu)])
+cpus = st.sampled_from([*HERE, *SLOWLY])
 passes = st.one_of(
     st.sampled_from([frozenset[str](), EVERY_PASS]),
     st.sampled_from(sorted(EVERY_PASS)).map(lambda name: frozenset({name})),

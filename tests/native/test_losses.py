@@ -9,6 +9,7 @@ from child import in_child
 from harness import (
     CPUS,
     EVERY_PASS,
+    HERE,
     Native,
     assert_calls_do_not_meet,
     assert_right,
@@ -17,7 +18,6 @@ from harness import (
     every_way,
     images_for,
     run,
-    runs_here,
     truth,
 )
 from special import INF, NAN, assert_same
@@ -237,7 +237,7 @@ def test_a_tensor_of_a_loss_is_refused_in_words(kind: str, disabled: frozenset[s
     assert "known after the last image" in (e.value.help or "")
 
 
-@pytest.mark.parametrize("cpu", [cpu for cpu in CPUS if runs_here(cpu)])
+@pytest.mark.parametrize("cpu", HERE)
 def test_a_loss_may_lie_beside_a_parameter(cpu: str):
     net = Net()
     x, weight = net.input("x", features(9)), net.param()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from builder import Net, features, image, stage, with_random_weights
-from harness import BEST, CPUS, assert_right, compile_native, every_way, images_for, runs_here, truth
+from harness import BEST, HERE, assert_right, compile_native, every_way, images_for, truth
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ def graph() -> Graph:
 GRAPH = graph()
 
 
-@pytest.mark.parametrize("cpu", [cpu for cpu in CPUS if runs_here(cpu)])
+@pytest.mark.parametrize("cpu", HERE)
 def test_a_schedule_reads_as_it_prints(cpu: str):
     schedule = compile_native(GRAPH, cpu).program.schedule
     assert read_choices(str(schedule)) == schedule.choices
@@ -45,7 +45,7 @@ choices = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(NAMES), choices, st.sampled_from([cpu for cpu in CPUS if runs_here(cpu)]))
+@given(st.sampled_from(NAMES), choices, st.sampled_from(HERE))
 def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
     try:
         native = compile_native(GRAPH, cpu, choices={name: choice})

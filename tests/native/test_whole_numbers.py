@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from builder import Net, image, stage
-from harness import CPUS, compile_native, every_way, runs_here
+from harness import HERE, SLOWLY, compile_native, every_way
 from test_winograd import chosen
 
 from cnnc.compiler.diagnostics import Refusal
@@ -16,7 +16,7 @@ from cnnc.compiler.schedule.schedule import Choice
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import filterings
 
-LEVELS = [cpu for cpu in CPUS if runs_here(cpu)]
+LEVELS = [*HERE, *SLOWLY]
 GRAPHS, LAYERS = 20, 100
 
 

@@ -18,19 +18,19 @@ from ..program import Address, Buffer, Planner, Word
 
 
 def folded_window(window: Window) -> Window:
+    """What is left to do, for which the image has its padding already."""
     taps = -(-window.kernel[0] // window.stride[0])
     return Window((taps, taps), (1, 1), (0, 0, 0, 0), (1, 1))
 
 
 def fold_image(planner: Planner, x: Buffer, window: Window, rows: int, columns: int) -> Buffer:
-    """`[channel * s * s]` images of so many rows and columns, from the first pixel of the padding on; all of it lies in
-    the image's rim."""
+    """Of each channel its s * s phases, `[channel * s * s]` images of so many rows and columns. They begin with the first
+    pixel of the padding; what they have outside of the image lies in its rim."""
     (stride, _), (top, left, _, _) = window.stride, window.sides
     y = Buffer(f"{x.name} folded", x.channels * stride**2, rows, columns, Layout(planner.lanes))
     phase = np.arange(stride)
-    places = np.add.outer(
-        np.add.outer(x.channel_bytes(np.arange(x.channels)), phase * x.row_bytes), phase * x.pixel_bytes
-    )
+    lines = np.add.outer(x.channel_bytes(np.arange(x.channels)), phase * x.row_bytes)
+    places = np.add.outer(lines, phase * x.pixel_bytes)
     offsets = np.zeros(y.blocks * planner.lanes, np.int64)  # past the last channel: the first
     offsets[: y.channels] = places.reshape(-1)
     words: dict[str, Word] = {
