@@ -147,8 +147,8 @@ def folded(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
     of others, and of many."""
     assert stride == 1
     net = Net()
-    for i, (channels, size) in enumerate(
-        [(1, (1, 1)), (3, (7, 20)), (lanes - 1, (9, 6)), (lanes, (12, 13)), (lanes + 1, (5, 5)), (3, (23, 24))]
+    for i, (channels, high, wide) in enumerate(
+        [(1, 1, 1), (3, 7, 20), (lanes - 1, 9, 6), (lanes, 12, 13), (lanes + 1, 5, 5), (3, 23, 24)]
     ):
         stride = 2 + i % 3
         kernel = taps * stride - i % stride
@@ -157,7 +157,7 @@ def folded(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
             "stride": stride,
             "pad": [(kernel - 1) // 2, "same", (kernel, 1, 0, kernel - 1)][i % 3],
         }
-        x = net.input(f"x{i}", image(channels, *(stride * side for side in size)))
+        x = net.input(f"x{i}", image(channels, stride * high, stride * wide))
         x = net.chain(x, *[stage("relu")] * (i % 2))
         y = net.chain(x, stage("conv", channels=2 * lanes + i % 2, bias=i % 3 > 0, **window))
         net.output(net.apply(stage("add"), y, net.input(f"beside{i}", y.type)).output)
@@ -231,10 +231,10 @@ def assert_as_if_stored(native: Native, stored: Graph, cpu: str) -> None:
 def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
     lanes, (_, taps, stride) = target(cpu).lanes, WINOGRAD[algorithm]
     fold = 2 if k == 3 and stride == 1 else 1
-    window = {"taps": taps * fold, "stride": stride * fold}
-    graph = pooled(lanes, **window)
+    taps, stride = taps * fold, stride * fold
+    graph = pooled(lanes, taps=taps, stride=stride)
     native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, lanes, k))
-    assert_as_if_stored(native, pooled(lanes, stored=True, **window), cpu)
+    assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps, stride=stride), cpu)
 
 
 @every_cpu

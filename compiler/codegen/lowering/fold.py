@@ -24,8 +24,8 @@ def folded_window(window: Window) -> Window:
 
 
 def fold_image(planner: Planner, x: Buffer, window: Window, rows: int, columns: int) -> Buffer:
-    """Of each channel its s * s phases, `[channel * s * s]` images of so many rows and columns. They begin with the first
-    pixel of the padding; what they have outside of the image lies in its rim."""
+    """Of each channel its s * s phases, `[channel * s * s]` images of so many rows and columns. They begin with the
+    padding's first pixel; what they have outside of the image lies in its rim."""
     (stride, _), (top, left, _, _) = window.stride, window.sides
     y = Buffer(f"{x.name} folded", x.channels * stride**2, rows, columns, Layout(planner.lanes))
     phase = np.arange(stride)
