@@ -63,10 +63,10 @@ def target(cpu: str = "native") -> Target:
 
     Raises `TargetError` for an unknown name, or `native` on a machine of no level.
     """
-    if cpu not in CPUS:
-        raise TargetError(f"there is no target CPU `{cpu}`", code="E0501", help=f"one of {', '.join(CPUS)}")
-    if cpu != "native":
+    if cpu in _LEVELS:
         return _LEVELS[cpu]
+    if cpu != "native":
+        raise TargetError(f"there is no target CPU `{cpu}`", code="E0501", help=f"one of {', '.join(CPUS)}")
     for level in _LEVELS.values():
         if not _lacks(level):
             features = [llvm.get_host_cpu_features().flatten(), *([level.features] if level.features else [])]
