@@ -195,9 +195,9 @@ def depthwise_rooms(window: Window, target: Target) -> dict[tuple[int, int], int
     """For how many sums there are registers beside the weights of a depthwise window, all or a row of them at a time, a
     pixel and some to spare: by rows and columns of weights."""
     (high, wide), registers = window.kernel, target.registers
-    return (
-        {} if window.dilation[1] > 1 else {(high, wide): registers - high * wide - 2, (1, wide): registers - wide - 4}
-    )
+    if window.dilation[1] > 1:
+        return {}
+    return {(high, wide): registers - high * wide - 2, (1, wide): registers - wide - 4}
 
 
 def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
