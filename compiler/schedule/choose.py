@@ -15,6 +15,7 @@ from ..ops.shape import Concat, Slice, Split
 from .cost import (
     best_tile,
     best_winograd,
+    dense_tile,
     depthwise_pixels,
     direct_cycles,
     fold_cycles,
@@ -90,9 +91,7 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
     if isinstance(op, Conv | Depthwise):
         return _convolution(op, region, schedule, rims)
     if op.name == "dense":
-        vectors = -(-out.known[0] // target.lanes)
-        group = max(v for v in range(1, 5) if vectors % v == 0)
-        return Choice("dense", min(8, (target.registers - group - 1) // group), group)  # pixels are images here
+        return Choice("dense", *dense_tile(-(-out.known[0] // target.lanes), target))
     if isinstance(op, ConvTranspose):
         return _transposed(op, region, target)
     if isinstance(op, Concat | Slice | Split):

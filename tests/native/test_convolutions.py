@@ -44,6 +44,7 @@ WINDOWS: list[tuple[dict[str, Any], tuple[int, int]]] = [
     ({"kernel": 5, "pad": 4}, (2, 1)),
     ({"kernel": 3, "pad": 6, "dilation": 6}, (5, 4)),
     ({"kernel": (2, 3), "pad": 2, "dilation": 2, "stride": (1, 2)}, (4, 9)),
+    ({"kernel": (2, 3), "pad": (0, 0, 1, 5), "dilation": (1, 2)}, (4, 3)),
 ]
 
 

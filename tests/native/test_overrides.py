@@ -75,6 +75,7 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("conv_1_3  winograd4of5 1x1", "`winograd4of5` takes windows of 5x5 counted in strides, and enough channels"),
         ("relu_1  winograd2stride2 1x1", "`winograd2stride2` takes windows of 3x3, stride 2, and enough channels"),
         ("dense_1  dense 30x5", "needs 156 registers of 32"),
+        ("dense_1  dense 1x19", "a tile can have 1 to"),
         ("global_avgpool_1  pool 2x2", "there is nothing to choose"),
     ],
 )

@@ -10,11 +10,12 @@ from cnnc.compiler.schedule.target import target
 
 
 def dense(lanes: int) -> Graph:
-    """Every rest of inputs by the round of four, every number of vectors of outputs that a kernel takes at once."""
+    """Every rest of inputs by the round of four, every number of vectors of outputs that a kernel takes at once, and
+    numbers of vectors whose last group overlaps the one before."""
     net = Net()
     for inputs in (1, 2, 3, 4, 5, 4 * lanes + 3):
         x = net.input(f"x{inputs}", features(inputs))
-        for units in (1, lanes - 1, lanes, lanes + 1, 2 * lanes, 3 * lanes, 4 * lanes, 7 * lanes):
+        for units in (1, lanes - 1, lanes, lanes + 1, *(v * lanes - v // 7 for v in (2, 3, 4, 5, 7, 11))):
             net.output(net.chain(x, stage("dense", units=units, bias=units % 2 == 0)))
     deep = net.chain(
         net.input("deep", features(1000)), stage("dense", units=30), stage("relu"), stage("dense", units=7)

@@ -16,7 +16,8 @@ class Dense:
     """`vectors` of outputs at a time, for `together` images where there are so many, else for one. An image's sums are
     added up in the same order either way, so that its batch makes no difference to it.
 
-    Weights are `[group][input][vectors * lanes]`; an image's numbers lie `input_image` bytes from the one before.
+    Weights are `[group][input][vectors * lanes]`; an image's numbers lie `input_image` bytes from the one before. Where
+    the last group would reach past the `blocks` of outputs it begins earlier, and some are computed twice.
     """
 
     vectors: int
@@ -27,7 +28,7 @@ class Dense:
     def arguments(self) -> tuple[str, ...]:
         return (
             "@input", "@weights", "@output",
-            "groups", "inputs", "images",
+            "groups", "blocks", "inputs", "images",
             "weights_group", "input_image", "output_image",
             *self.epilogue.arguments,
         )  # fmt: skip
@@ -49,7 +50,7 @@ class Dense:
         size, images = e.target.vector_bytes, [e.add_int(first, i) for i in range(count)]
         w = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
         places = [Var("ptr", e.at(a["input"], e.mul_int(image, a["input_image"]))) for image in images]
-        block = e.mul_int(group, self.vectors)
+        block = e.min_int(e.mul_int(group, self.vectors), e.sub_int(a["blocks"], self.vectors))
         tails = [Tail(e, self.epilogue, a, block, image) for image in images]  # to the epilogue, images are rows
         blocks = [[tail.block(v, 0) for v in range(self.vectors)] for tail in tails]
         sums = [[Var(e.vector, each.start) for each in row] for row in blocks]

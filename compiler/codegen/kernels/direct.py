@@ -27,10 +27,11 @@ class Direct:
     `spread` pixels apart (a transposed convolution makes every other one).
 
     The last vector has just `last` lanes: with a half of them it costs less on CPUs that take wide registers in halves.
-    Where there is padding it `skips` taps that find nothing else: rows outside of the image, and columns that are
-    outside for all pixels of a tile. Where results are `pooled`, only the maximum or mean of each square of 2 x 2 is
-    stored: a tile has two lines of pixels, one after the other, and `rows` counts squares. Where all rows are one and
-    the output has a rim (`gaps`), a tile steps over that where a row of `width` pixels ends. Work is counted in tiles.
+    Where there is padding it `skips` rows of taps outside of the image; where columns can be outside for all pixels of
+    a tile, it `narrows` windows to those that are not, which costs two divisions a tile. Where results are `pooled`,
+    only the maximum or mean of each square of 2 x 2 is stored: a tile has two lines of pixels, one after the other, and
+    `rows` counts squares. Where all rows are one and the output has a rim (`gaps`), a tile steps over that where a row
+    of `width` pixels ends. Work is counted in tiles.
     """
 
     pixels: int
@@ -45,6 +46,7 @@ class Direct:
     spread: int = 1
     pooled: Literal["max", "mean"] | None = None
     gaps: bool = False
+    narrows: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -59,7 +61,8 @@ class Direct:
             "tap_row", "tap_column",  # bytes from tap to tap
             "weights_group",  # bytes from group to group
             "output_plane", "output_row",
-            *(_PLACES if self.skips else ()),
+            *(_ROWS if self.skips else ()),
+            *(_COLUMNS if self.narrows else ()),
             *(("width", "gap") if self.gaps else ()),  # pixels, bytes between rows
             *self.ahead.arguments,
             *self.epilogue.arguments,
@@ -148,7 +151,7 @@ class Direct:
 
     def _columns(self, e: Emitter, a: dict[str, str], x: str) -> Taps:
         """The columns of taps that find the image for some pixel of a tile."""
-        if not self.skips:
+        if not self.narrows:
             return Taps(0, 1 if self.pointwise else a["kernel_width"])
         first = e.add_int(a["first_column"], e.mul_int(x, self.step))
         last = e.add_int(first, (self.pixels - 1) * self.step)
@@ -207,7 +210,7 @@ class Direct:
                 yield here.value
                 here.value = e.at(here.value, a["tap_column"])
             line.value = e.at(line.value, a["tap_row"])
-            if self.skips:
+            if self.narrows:
                 w.value = e.at(w.value, e.mul_int(e.sub_int(a["kernel_width"], wide.count), tap))
         if self.skips:
             rest = e.mul_int(e.sub_int(a["kernel_height"], high.count), a["kernel_width"])
@@ -222,8 +225,10 @@ class Taps:
     count: Int
 
 
-# Where the window lies: the first tap's row for the first output, and rows from output to output and from tap to tap.
-_PLACES = ("first_row", "row_step", "row_taps", "image_rows", "first_column", "column_taps", "image_columns")
+# Where the window lies: the first tap's row for the first output, and rows from output to output and from tap to tap;
+# the columns likewise, but that a tile knows their step.
+_ROWS = ("first_row", "row_step", "row_taps", "image_rows")
+_COLUMNS = ("first_column", "column_taps", "image_columns")
 
 
 def taps_inside(e: Emitter, first: str, last: str, step: str, count: str, size: str) -> Taps:

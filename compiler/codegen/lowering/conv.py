@@ -32,8 +32,11 @@ def lower_direct(planner: Planner, region: Region) -> None:
     planar, skips = x.layout.block == 1, any(window.sides)
     pointwise = op.kernel == (1, 1) and not skips
     last = last_lanes(weight, getattr(op, "groups", 1), choice, planner.lanes)
+    narrows = max(window.sides[1::2]) > (choice.pixels - 1) * window.stride[1]
     if skips:
-        words |= _places(x, window)
+        words |= _rows(x, window)
+    if narrows:
+        words |= _columns(x, window)
     words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, y, choice)
     words["rows"] = rows = 1 if choice.merged else y.height
     words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
@@ -54,7 +57,7 @@ def lower_direct(planner: Planner, region: Region) -> None:
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, window.stride[1], pointwise, planar, skips, ahead, tail,
-        pooled=pooled, gaps=gaps,
+        pooled=pooled, gaps=gaps, narrows=narrows,
     )  # fmt: skip
     planner.step(kernel, words, [x, *reads], [y])
 
@@ -189,18 +192,19 @@ def _parts(planner: Planner, region: Region) -> tuple[Conv | Depthwise, Window, 
     return node.op, node.op.window(value.type), planner.operand(value), deferred(planner, node, "weight"), bias
 
 
-def _places(x: Buffer, window: Window) -> dict[str, Word]:
-    """Where windows lie in the image."""
-    top, left, _, _ = window.sides
+def _rows(x: Buffer, window: Window) -> dict[str, Word]:
+    """Where rows of windows lie in the image."""
     return {
-        "first_row": -top,
+        "first_row": -window.sides[0],
         "row_step": window.stride[0],
         "row_taps": window.dilation[0],
         "image_rows": x.height,
-        "first_column": -left,
-        "column_taps": window.dilation[1],
-        "image_columns": x.width,
     }
+
+
+def _columns(x: Buffer, window: Window) -> dict[str, Word]:
+    """Where columns of windows lie in the image."""
+    return {"first_column": -window.sides[1], "column_taps": window.dilation[1], "image_columns": x.width}
 
 
 def _walk(x: Buffer, y: Buffer, window: Window) -> dict[str, Word]:

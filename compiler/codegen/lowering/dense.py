@@ -33,6 +33,7 @@ def lower_dense(planner: Planner, region: Region) -> None:
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "output": Address(y),
         "groups": packed.shape[0],
+        "blocks": -(-weight.shape[0] // planner.lanes),
         "inputs": weight.shape[1],
         "images": Images() if once else 1,
         "weights_group": packed.nbytes // packed.shape[0],
@@ -43,13 +44,15 @@ def lower_dense(planner: Planner, region: Region) -> None:
 
 
 def pack_dense(weight: Numbers, lanes: int, vectors: int) -> Packed:
-    """`[out][in]` as `[group][in][vectors * lanes]`, zeros past the last output."""
-    size = lanes * vectors
+    """`[out][in]` as `[group][in][vectors * lanes]`, zeros past the last output. The last group overlaps the one before
+    rather than fall short."""
+    size, blocks = lanes * vectors, -(-weight.shape[0] // lanes)
 
     def write(packed: Array) -> None:
         numbers = np.asarray(weight, np.float32)
         for number, group in enumerate(packed):
-            taken = numbers[number * size : (number + 1) * size]
+            first = min(number * vectors, blocks - vectors) * lanes
+            taken = numbers[first : first + size]
             group[:, : len(taken)] = taken.T
 
-    return Packed((-(-weight.shape[0] // size), weight.shape[1], size), write)
+    return Packed((-(-blocks // vectors), weight.shape[1], size), write)
