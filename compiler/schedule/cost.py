@@ -25,7 +25,7 @@ _SHARERS = 4  # threads of which each should have images enough
 _BESIDE = 4  # times as many bytes of weights, at least, as of images that share them
 _BLOCKS = 8  # or fewer, of what threads share
 _FEW = 7  # pixels
-_PIXELS = 28
+_PIXELS, _VECTORS = 28, 4  # of a tile, at most
 _MANY = 500  # of Winograd's tiles
 _TILES = 32  # that use the same weights; no more are too few to halve for two threads
 _SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
@@ -241,17 +241,17 @@ def best_tile(
     of which the last may be a `half`, with no fewer than the `least` vectors and no more than the `most` pixels. Those
     of tiles that are `pooled` make squares with the line above. `depth` is how many products a sum has.
 
-    Tiles of a row may overlap, at the price of what they compute twice; the vectors divide evenly.
+    Tiles of a row may overlap, at the price of what they compute twice, and so may the vectors.
     """
     best, tile = float("inf"), (1, 1)
-    for v in (d for d in range(least, min(vectors, 4) + 1) if vectors % d == 0):
+    for v in range(least, min(vectors, _VECTORS) + 1):
         for p in range(1, min(columns, most, _PIXELS) + 1):
             if p * v + v + 1 > target.registers:
                 break
             if pooled and not pooled_room(p, v, target):
                 continue
             cycles = tile_cycles(p, v - half / 2 if v == vectors else v, target, depth)
-            cycles *= ceil(columns / p) * (vectors // v)
+            cycles *= ceil(columns / p) * ceil(vectors / v)
             if cycles < best * 0.999:
                 best, tile = cycles, (p, v)
     return tile

@@ -77,9 +77,9 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     chunks = -(-columns * (BATCH_TILE if given.batched else 1) // given.pixels)
     if given.algorithm in WINOGRAD and not 1 <= given.block <= chunks:
         return f"a block can have 1 to {chunks} tiles"
-    if given.algorithm == "dense" and not 1 <= given.vectors <= vectors:
+    if not 1 <= given.vectors <= vectors:
         return f"a tile can have 1 to {vectors} vectors"
-    if given.algorithm != "dense" and (given.vectors < 1 or vectors % given.vectors):
+    if given.algorithm in WINOGRAD and vectors % given.vectors:
         return f"{given.vectors} does not divide its {vectors} vectors of channels"
     needed = given.pixels * given.vectors + given.vectors + 1
     return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""

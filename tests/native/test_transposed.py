@@ -13,6 +13,7 @@ CASES = [
     ((5, 3, 3), {"channels": 3, "kernel": 2, "stride": 3, "output_pad": (2, 0)}),
     ((6, 4, 4), {"channels": 9, "kernel": 3, "stride": 2, "groups": 3}),
     ((32, 4, 5), {"channels": 32, "kernel": 3, "stride": 2, "groups": 2, "pad": "same"}),
+    ((3, 4, 5), {"channels": 37, "kernel": 3, "stride": 2}),
     ((2, 1, 1), {"channels": 1, "kernel": 1}),
     ((4, 3, 3), {"channels": 4, "kernel": 5, "pad": (3, 0, 1, 2), "stride": 2, "output_pad": 1}),
 ]

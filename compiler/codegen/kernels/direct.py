@@ -3,8 +3,8 @@
 Layouts: the input is `[block][row][pixel][lane]` with a rim of zeros where taps of a tile fall outside to the left or
 right (`lanes` channels a block, or 1 for the planar images that first layers read); weights are
 `[group][block][kh][kw][lane][vectors * lanes]`, so that a tile streams them in address order (a *group* is the output
-channels that one tile computes). Trip counts and strides are arguments: one kernel serves every layer of its tile,
-column stride and epilogue.
+channels that one tile computes; the last one overlaps the one before rather than fall short). Trip counts and strides
+are arguments: one kernel serves every layer of its tile, column stride and epilogue.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Direct:
             "@input", "@weights", "@output",
             "groups", "rows", "columns",  # trip counts: groups of output channels, output rows, pixels of a row
             "across",  # whether parts are of all groups' rows
-            "parts_groups", "parts_plane",  # of a grouped convolution: groups that share inputs, bytes between inputs
+            "parts_groups", "parts_vectors", "parts_plane",  # that share inputs, all or a grouped convolution's; bytes
             "blocks", "tail",  # full blocks of input channels, channels in a last one
             "kernel_height", "kernel_width",
             "input_plane", "input_row",  # bytes from block to block, from output row to output row
@@ -84,7 +84,9 @@ class Direct:
                 source = e.at(a["input"], e.mul_int(part, a["parts_plane"]))
                 source = e.at(source, e.mul_int(e.mul_int(row, side), a["input_row"]))
                 weights = e.at(a["weights"], e.mul_int(group, a["weights_group"]))
-                first = e.mul_int(group, vectors)
+                within = e.mul_int(e.sub_int(group, e.mul_int(part, a["parts_groups"])), vectors)
+                within = e.min_int(within, e.sub_int(a["parts_vectors"], vectors))
+                first = e.add_int(e.mul_int(part, a["parts_vectors"]), within)
                 target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
                 target = e.at(target, e.mul_int(row, a["output_row"]))
                 tails = {column: Tail(column, self.epilogue, a, first, row, self.spread) for column in columns}

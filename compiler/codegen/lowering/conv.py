@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 
@@ -79,13 +79,15 @@ def direct_words(
     """The weights of a direct convolution, and how its tiles walk over channels. Threads have rows of their own where
     these are more bytes than the weights, of which each thread then reads all."""
     lanes, planar, inside = planner.lanes, x.layout.block == 1, weight.shape[1]
-    each = -(-weight.shape[0] // (groups * lanes)) // choice.vectors  # tiles' groups in one of the convolution's
-    packed = pack_direct(weight, lanes, choice.vectors, planar)
+    vectors = ceil(weight.shape[0] / (groups * lanes))  # in one of the convolution's groups
+    each = ceil(vectors / choice.vectors)  # tiles' groups in one of those
+    packed = pack_direct(weight, groups, lanes, choice.vectors, planar)
     return {
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "groups": groups * each,
         "across": int(packed.nbytes <= max(x.bytes, y.bytes)),
         "parts_groups": each,
+        "parts_vectors": vectors,
         "parts_plane": x.plane_bytes * (inside // lanes) if groups > 1 else 0,
         "blocks": inside if planar else inside // lanes,
         "tail": 0 if planar else inside % lanes,
@@ -94,21 +96,37 @@ def direct_words(
     }
 
 
-def pack_direct(weight: Numbers, lanes: int, vectors: int, planar: bool) -> Packed:
-    """`[out][in][kh][kw]` as `[group][block][kh][kw][in lane][out lane]`; a last block holds just what is left."""
+def pack_direct(weight: Numbers, parts: int, lanes: int, vectors: int, planar: bool) -> Packed:
+    """`[out][in][kh][kw]` as `[group][block][kh][kw][in lane][out lane]`; a last block holds just what is left. In each
+    of the convolution's own groups, `parts` of the output channels, the last group overlaps the one before."""
     (out, inside, *kernel), size = weight.shape, vectors * lanes
-    groups, taps = -(-out // size), prod(kernel)
+    groups, taps = parts * ceil(ceil(out // parts / lanes) / vectors), prod(kernel)
 
     def write(packed: Array) -> None:
         numbers = np.asarray(weight, np.float32)
         for begin, end, block in _pieces(inside, 1 if planar else lanes):
             count = (end - begin) // block
             blocks = packed[:, begin * taps * size : end * taps * size].reshape(groups, count, taps, block, size)
-            for first, last, many in _pieces(out, size):
-                taken = numbers[first:last, begin:end].reshape((last - first) // many, many, count, block, taps)
-                blocks[first // size : -(-last // size), ..., :many] = taken.transpose(0, 2, 4, 3, 1)
+            for group, start, stop in _runs(out, parts, lanes, vectors):
+                for first, last, many in _pieces(stop - start, size):
+                    taken = numbers[start + first : start + last, begin:end]
+                    taken = taken.reshape((last - first) // many, many, count, block, taps).transpose(0, 2, 4, 3, 1)
+                    blocks[group + first // size : group + ceil(last / size), ..., :many] = taken
 
     return Packed((groups, inside * taps * size), write)
+
+
+def _runs(out: int, parts: int, lanes: int, vectors: int) -> list[tuple[int, int, int]]:
+    """Tiles' groups that lie side by side: the first one's number, and where their channels begin and end."""
+    outside = out // parts
+    whole, short = divmod(ceil(outside / lanes), vectors)
+    if not short:
+        return [(0, 0, out)]
+    runs = []
+    for part, first in enumerate(range(0, out, outside)):
+        group, last = part * (whole + 1), (whole * vectors + short - vectors) * lanes
+        runs += [(group, first, first + whole * vectors * lanes), (group + whole, first + last, first + outside)]
+    return runs
 
 
 def _pieces(count: int, size: int) -> list[tuple[int, int, int]]:
