@@ -45,7 +45,7 @@ _PLAIN = {
 _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
 ALGORITHMS = (
-    "direct", *WINOGRAD, "gather", "depthwise", "transposed", "transposed gather", "dense", "image", "map",
+    "direct", *WINOGRAD, "gather", "depthwise", "grouped", "transposed", "transposed gather", "dense", "image", "map",
     *dict.fromkeys(_PLAIN.values()), POOLED, *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
 
@@ -146,13 +146,15 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
     channels, (out, height, width) = x.type.known[0], y.type.known
     if isinstance(op, Depthwise) or op.groups == channels == out:
         return Choice("depthwise", depthwise_pixels(op.window(x.type), width, target))
-    if op.groups > 1 and (channels // op.groups % lanes or out // op.groups % lanes):
+    inside, outside = channels // op.groups, out // op.groups
+    if op.groups > 1 and inside == outside and lanes % inside == 0 and inside < lanes:
+        return Choice("grouped", depthwise_pixels(op.window(x.type), width, target, inside))
+    if op.groups > 1 and (inside % lanes or outside % lanes):
         return Choice("gather")
     strided = op.stride != (1, 1)
     read = (*(value for value in region.extras if value.type.known == y.type.known), *([] if strided else [x]))
     rimmed = _root(schedule.places, y.name) in rims
     solid = not any(_root(schedule.places, value.name) in rims for value in read)
-    outside = out // op.groups
     vectors, half = -(-outside // lanes), halves_last(outside, lanes)
     apart = best_tile(width, vectors, target, half=half)
     merged = best_tile(height * width, vectors, target, half=half, most=width if rimmed else height * width)

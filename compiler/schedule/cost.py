@@ -199,25 +199,27 @@ def dense_tile(vectors: int, target: Target) -> tuple[int, int]:
     return min(8, (target.registers - group - 1) // group), group
 
 
-def depthwise_rooms(window: Window, target: Target) -> dict[tuple[int, int], int]:
+def depthwise_rooms(window: Window, target: Target, inside: int = 1) -> dict[tuple[int, int], int]:
     """For how many sums there are registers beside the weights of a depthwise window, all or a row of them at a time, a
-    pixel and some to spare: by rows and columns of weights."""
+    pixel and some to spare: by rows and columns of weights. Of groups of several channels `inside` it is always a row,
+    of one channel."""
     (high, wide), registers = window.kernel, target.registers
     if window.dilation[1] > 1:
         return {}
-    return {(high, wide): registers - high * wide - 2, (1, wide): registers - wide - 4}
+    rooms = {(high, wide): registers - high * wide - 2, (1, wide): registers - wide - 4}
+    return rooms if inside == 1 else {(1, wide): rooms[1, wide]}
 
 
-def depthwise_pixels(window: Window, columns: int, target: Target) -> int:
+def depthwise_pixels(window: Window, columns: int, target: Target, inside: int = 1) -> int:
     """Pixels of a tile: the fewest tiles whose sums fit beside the weights; where these leave no room to speak of, what
     costs least without them."""
-    room = next((room for room in depthwise_rooms(window, target).values() if room >= _FEW), 0)
+    room = next((room for room in depthwise_rooms(window, target, inside).values() if room >= _FEW), 0)
     return ceil(columns / ceil(columns / room)) if room else best_tile(columns, 1, target)[0]
 
 
-def depthwise_resident(window: Window, pixels: int, target: Target) -> tuple[int, int]:
+def depthwise_resident(window: Window, pixels: int, target: Target, inside: int = 1) -> tuple[int, int]:
     """The rows and columns of a depthwise window's weights that stay in registers beside so many sums; perhaps none."""
-    rooms = depthwise_rooms(window, target).items()
+    rooms = depthwise_rooms(window, target, inside).items()
     return next((weights for weights, room in rooms if pixels <= room), (0, 0))
 
 

@@ -61,7 +61,7 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     family = ("direct", *WINOGRAD) if default.algorithm in ("direct", *WINOGRAD) else (default.algorithm,)
     if given.algorithm not in family:
         return f"it can be {' or '.join(family)}"
-    if default.algorithm not in ("direct", *WINOGRAD, "depthwise", "transposed", "dense"):
+    if default.algorithm not in ("direct", *WINOGRAD, "depthwise", "grouped", "transposed", "dense"):
         return "there is nothing to choose"
     if given.merged != default.merged:
         return f"rows are {'' if default.merged else 'not '}merged here"
@@ -93,7 +93,7 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
     out, height, width = (*y.type.known, 1, 1)[:3]
     if default.algorithm == "dense":
         return target.registers, -(-out // target.lanes)
-    if default.algorithm == "depthwise":
+    if default.algorithm in ("depthwise", "grouped"):
         return width, 1
     if isinstance(op, ConvTranspose):
         columns = min(phase.count for phase in phases(op, height, width)[1])

@@ -63,13 +63,14 @@ def plain(lanes: int) -> Graph:
 
 
 def grouped(lanes: int) -> Graph:
-    """Groups that fill whole vectors, and groups that do not."""
+    """Groups that fill whole vectors, groups of which a vector holds several, and others."""
     net = Net()
     for i, (inside, outside, groups) in enumerate([
+        (2, 2, lanes + 1), (lanes // 2, lanes // 2, 2), (lanes // 2, lanes // 2, 5),
         (lanes, lanes, 2), (2 * lanes, lanes, 3), (lanes, 3 * lanes, 2), (lanes, 5 * lanes, 2),
         (1, 2, 3), (2, 3, 3), (lanes + 1, lanes, 2), (5, lanes - 1, 2), (1, 2, lanes + 2), (2, 1, lanes + 2),
     ]):  # fmt: skip
-        for k, (window, size) in enumerate([WINDOWS[1], WINDOWS[7], WINDOWS[8], WINDOWS[11], WINDOWS[15]]):
+        for k, (window, size) in enumerate(WINDOWS[j] for j in (1, 7, 8, 11, 15)):
             x = net.input(f"x{i}_{k}", image(groups * inside, *size))
             conv = stage("conv", channels=groups * outside, groups=groups, bias=k % 2 == 0, **window)
             net.output(net.chain(x, conv, *[stage("leaky_relu", a=0.1)] * (k % 3 == 1)))
@@ -181,6 +182,22 @@ def test_convolutions_of_small_whole_numbers_are_exact(cpu: str, family):
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():
         np.testing.assert_array_equal(results[name], wanted.exact, name)
+
+
+@every_cpu
+def test_what_is_no_number_stays_in_its_group(cpu: str):
+    """No group's numbers are multiplied by zeros for the sake of another's."""
+    lanes = target(cpu).lanes
+    for inside, outside in ((2, 2), (lanes // 2, lanes // 2), (lanes, lanes), (3, 3), (1, 2)):
+        net = Net()
+        x = net.input("x", image(5 * inside, 6, 13))
+        conv = stage("conv", channels=5 * outside, kernel=3, pad=1, groups=5)
+        native = compile_native(with_random_weights(net.output(net.chain(x, conv))), cpu, exact=True)
+        numbers = images_for(native.graph, 1)["x"]
+        numbers[:, 2 * inside, 3, 5] = np.nan
+        (result,) = every_way(native, {"x": numbers}).values()
+        lost = np.isnan(result).any(axis=(0, 2, 3)).reshape(5, outside)
+        assert lost[2].all() and not lost[[0, 1, 3, 4]].any(), (inside, outside)
 
 
 @any_cpu

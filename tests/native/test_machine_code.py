@@ -110,6 +110,25 @@ def test_a_depthwise_window_stays_in_registers_or_row_by_row(cpu: str, kernel: i
 
 
 @any_cpu
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_groups_within_a_vector_take_a_shuffle_a_pixel_and_channel(cpu: str, kernel: int):
+    level = target(cpu)
+    for inside in (channels for channels in (2, 4, 8) if channels < level.lanes):
+        for columns, stride in ((7, 1), (28, 2), (56, 1)):
+            window = Window((kernel, kernel), (stride, stride), (1, 1, 1, 1), (1, 1))
+            pixels, e = depthwise_pixels(window, columns, level, inside), Emitter(level)
+            resident = depthwise_resident(window, pixels, level, inside)
+            assert resident == (1, kernel)
+            Depthwise(pixels, stride, resident, Epilogue(bias=True), inside).emit(e, "tile")
+            inner = innermost(assembly_of(e.text(), level))
+            assert len(SUM.findall(inner)) == kernel * pixels * inside
+            if level.fma:
+                assert not SPILL.search(inner)
+                shuffles = len(re.findall(r"\tv(?:perm|shuf|movs[lh]dup|broadcast)\w*\t", inner))
+                assert shuffles <= inside * ((pixels - 1) * stride + kernel)
+
+
+@any_cpu
 @pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
 @pytest.mark.parametrize("following", [True, False])
 def test_winograds_products_stay_in_registers(cpu: str, filtering: Filtering, following: bool):

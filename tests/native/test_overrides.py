@@ -39,7 +39,7 @@ def test_a_schedule_reads_as_it_prints(cpu: str):
 NAMES = sorted(compile_native(GRAPH).program.schedule.choices)
 choices = st.builds(
     Choice,
-    st.sampled_from(["direct", *WINOGRAD, "depthwise", "dense", "transposed", "gather", "pool"]),
+    st.sampled_from(["direct", *WINOGRAD, "depthwise", "grouped", "dense", "transposed", "gather", "pool"]),
     st.integers(0, 32), st.integers(0, 5), st.booleans(), st.integers(1, 3), st.booleans(),
 )  # fmt: skip
 

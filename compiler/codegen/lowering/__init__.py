@@ -27,6 +27,7 @@ LOWERINGS: dict[str, Lowering] = {
     "winograd4of5": lower_winograd,
     "winograd2stride2": lower_winograd,
     "winograd4stride2": lower_winograd,
+    "grouped": lower_depthwise,
     "gather": lower_gather,
     "depthwise": lower_depthwise,
     "dense": lower_dense,

@@ -138,27 +138,25 @@ def _pieces(count: int, size: int) -> list[tuple[int, int, int]]:
 
 
 def lower_depthwise(planner: Planner, region: Region) -> None:
+    """Also a grouped convolution whose groups lie within a vector."""
     op, window, x, weight, bias = _parts(planner, region)
     tail, words, reads = epilogue(planner, region, bias=bias)
-    y = planner.result(region.node.output)
-    pixels, target = planner.schedule.choices[region.node.name].pixels, planner.schedule.target
-    kernel = depthwise.Depthwise(pixels, op.stride[1], depthwise_resident(window, pixels, target), tail)
+    y, packed = planner.result(region.node.output), pack_depthwise(np.asarray(weight), planner.lanes)
+    choice, target, inside = planner.schedule.choices[region.node.name], planner.schedule.target, weight.shape[1]
+    resident = depthwise_resident(window, choice.pixels, target, inside)
     words |= _walk(x, y, window) | {
-        "weights": planner.constant(f"{region.node.name} weights", pack_depthwise(np.asarray(weight), planner.lanes)),
+        "weights": planner.constant(f"{region.node.name} weights", packed),
         "blocks": y.blocks,
         "rows": y.height,
         "columns": y.width,
         "input_plane": x.plane_bytes,
     }
-    planner.step(kernel, words, [x, *reads], [y])
+    planner.step(depthwise.Depthwise(choice.pixels, op.stride[1], resident, tail, inside), words, [x, *reads], [y])
 
 
 def pack_depthwise(weight: Array, lanes: int) -> Array:
-    """`[channel][1][kh][kw]` as `[block][kh][kw][lane]`."""
-    blocks = -(-len(weight) // lanes)
-    padded = np.zeros((blocks * lanes, *weight.shape[2:]), np.float32)
-    padded[: len(weight)] = weight[:, 0]
-    return padded.reshape(blocks, lanes, *weight.shape[2:]).transpose(0, 2, 3, 1)
+    """`[out][in of the group][kh][kw]` as `[block][kh][in][kw][lane]`."""
+    return _in_blocks(weight, lanes).transpose(0, 3, 2, 4, 1)
 
 
 def lower_gather(planner: Planner, region: Region) -> None:
@@ -187,10 +185,15 @@ def gather_words(
 
 def pack_gather(weight: Array, lanes: int) -> Array:
     """`[out][in of the group][kh][kw]` as `[block][kh][kw][in][lane]`."""
+    return _in_blocks(weight, lanes).transpose(0, 3, 4, 2, 1)
+
+
+def _in_blocks(weight: Array, lanes: int) -> Array:
+    """`[out][…]` as `[block][lane][…]`, zeros past the last."""
     blocks = -(-len(weight) // lanes)
     padded = np.zeros((blocks * lanes, *weight.shape[1:]), np.float32)
     padded[: len(weight)] = weight
-    return padded.reshape(blocks, lanes, *weight.shape[1:]).transpose(0, 3, 4, 2, 1)
+    return padded.reshape(blocks, lanes, *weight.shape[1:])
 
 
 def group_offsets(weight: Array, groups: int, x: Buffer, lanes: int) -> Array:
