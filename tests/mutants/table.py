@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-AHEAD = "tests/native/test_ahead.py::test_each_line_of_the_next_weights_is_fetched"
+AHEAD = "tests/native/test_ahead.py"
 CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
 BETWEEN_RIMS = "tests/native/test_convolutions.py::test_rows_between_rims_are_one_where_that_takes_less"
 WINOGRAD = "tests/native/test_winograd.py"
@@ -118,11 +118,16 @@ KERNELS = _of(
      "every block gathers the first one's channels", CONVOLUTIONS),
     ("gather.py", "place = e.mul_int(x, size * self.spread)", "place = e.mul_int(x, size)",
      "a phase's pixels lie too close", TRANSPOSED),
-    ("dense.py", "first = e.min_int(image, e.sub_int(a[\"images\"], self.together))", "first = image",
-     "images past the last are computed", BATCHES),
+    ("dense.py", "e.min_int(image, e.sub_int(images, count))", "image", "images past the last are computed", BATCHES),
     ("dense.py", "e.min_int(e.mul_int(group, self.vectors), e.sub_int(a[\"blocks\"], self.vectors))",
      "e.mul_int(group, self.vectors)", "the last outputs lie past the last one", SCORES),
-    ("dense.py", "e.sub_int(a[\"inputs\"], e.mul_int(rounds, _ROUND))", "0", "the last inputs are left out", SCORES),
+    ("dense.py", "e.sub_int(inputs, e.mul_int(rounds, _ROUND))", "0", "the last inputs are left out", SCORES),
+    ("dense.py", "e.min_int(stretch, e.sub_int(a[\"inputs\"], begin))", "stretch", "the last stretch is a whole one",
+     SCORES),
+    ("dense.py", "e.at(a[\"sums\"], e.mul_int(image,",
+     "e.at(a[\"sums\"], e.mul_int(e.min_int(image, e.sub_int(images, count)),",
+     "images that are computed twice are added twice", BATCHES),
+    ("dense.py", "e.mul_int(number, lines * e.target.line_bytes)", "0", "all images fetch the same lines", AHEAD),
     ("dense.py", "Tail(e, self.epilogue, a, block, image)", "Tail(e, self.epilogue, a, block, 0)",
      "every image adds the first one's tensor", BATCHES),
     ("pool.py", "e.min_int(fits, e.sub_int(kernel, skipped))", "e.min_int(fits, kernel)",

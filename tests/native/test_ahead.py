@@ -4,14 +4,17 @@ import ctypes
 from collections.abc import Iterator
 
 import pytest
-from builder import Net, image, stage, with_random_weights
+from builder import Net, features, image, stage, with_random_weights
 from harness import Native, compile_native, every_cpu, hold, images_for, run
 
 from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.ahead import Ahead
+from cnnc.compiler.codegen.kernels.dense import STRETCH, Dense
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.ir.types import Type
+from cnnc.compiler.schedule.schedule import BATCH_TILE
+from cnnc.compiler.schedule.target import target
 
 WIDE = "x86-64-v4"  # tiles, and what fits beside them, differ from CPU to CPU
 
@@ -96,6 +99,21 @@ def test_each_line_of_the_next_weights_is_fetched(
     line = native.program.schedule.target.line_bytes
     begin, second, end = (at // line for at in (weights, weights + value(native, matrix), weights + constant.nbytes))
     assert {address // line for address in fetched} & {*range(begin, end)} == {*range(second, end)}
+
+
+@every_cpu
+def test_of_a_batch_each_stretch_of_a_dense_layers_weights_is_fetched(cpu: str, fetched: list[int]):
+    """While the one before is computed: of the first group all but its first stretch."""
+    net = Net()
+    graph = net.output(net.chain(net.input("x", features(1000)), stage("dense", units=250)))
+    native = compile_native(with_random_weights(graph), cpu)
+    run(native, images_for(native.graph, BATCH_TILE))
+    (kernel,) = (kernel for kernel in native.program.kernels if isinstance(kernel, Dense))
+    (step,) = (step for step in native.artifact.manifest.steps if step.kernel == native.program.kernels[kernel])
+    words = dict(zip(kernel.arguments, step.words, strict=True))
+    weights, line = native.artifact.constants.ctypes.data + words["@weights"].value, target(cpu).line_bytes
+    second, end = (at // line for at in (weights + STRETCH, weights + words["weights_group"].value))
+    assert {*range(second, end)} <= {address // line for address in fetched}
 
 
 def test_weights_that_the_cache_does_not_keep_are_streamed_ahead():
