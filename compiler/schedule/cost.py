@@ -186,9 +186,10 @@ def fetches_following(tiles: int) -> bool:
     return 1 <= tiles <= _TILES
 
 
-def bytes_ahead(weights: int, target: Target) -> int:
-    """How far ahead a group's weights are fetched where the L2 cache does not keep them from row to row."""
-    return target.l2_bytes // 8 if weights > target.l2_bytes // 4 else 0
+def bytes_ahead(weights: int, block: int, target: Target) -> int:
+    """How far ahead a group's weights are fetched where the L2 cache does not keep them from row to row: by whole
+    blocks of input channels, so that of a window some of whose taps are skipped the right ones are fetched."""
+    return max(1, target.l2_bytes // 8 // block) * block if weights > target.l2_bytes // 4 else 0
 
 
 def dense_tile(vectors: int, target: Target) -> tuple[int, int]:

@@ -50,7 +50,7 @@ def lower_direct(planner: Planner, region: Region) -> None:
         pixels=not planar and (skips or exceeds_caches(x, planner)),
         tensors=exceeds_caches(y, planner),
         following=pointwise and fetches_following(tiles // 2) and 2 * group + x.bytes <= target.l2_bytes,
-        stream=bytes_ahead(group, target),
+        stream=bytes_ahead(group, 4 * target.lanes**2 * choice.vectors * prod(op.kernel), target),
     )
     if ahead.following:
         words |= share_words(tiles // 2, choice.vectors, target)
