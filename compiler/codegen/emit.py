@@ -228,7 +228,7 @@ class Emitter:
         return self.intrinsic("i64", "llvm.smax.i64", [("i64", a), ("i64", b)])
 
     def compare(self, how: str, a: Int, b: Int) -> str:
-        """`how` is an LLVM predicate: eq, ne, slt, sle, sgt, sge."""
+        """`how` is an LLVM predicate: eq, ne, slt, sle, sgt, sge, ult."""
         return self.set(f"icmp {how} i64 {a}, {b}")
 
     def choose(self, condition: str, kind: str, a: Int, b: Int) -> str:

@@ -29,7 +29,7 @@ from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import filterings, folding, rim_of_tiles, tiles
+from .tiles import filterings, fits_tapwise, folding, rim_of_tiles, tiles
 
 LOSSES = ("mse", "cross_entropy")
 _PLAIN = {
@@ -45,7 +45,8 @@ _PLAIN = {
 _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
 ALGORITHMS = (
-    "direct", *WINOGRAD, "gather", "depthwise", "grouped", "transposed", "transposed gather", "dense", "image", "map",
+    "direct", "tapwise", *WINOGRAD, "gather", "depthwise", "grouped", "transposed", "transposed gather", "dense",
+    "image", "map",
     *dict.fromkeys(_PLAIN.values()), POOLED, *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
 
@@ -190,7 +191,10 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
         small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True, depth=depth)
         together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small, target)
         cycles, tile = min((cycles + apart, tile), (together, small))
-    choice = Choice("direct", *tile)
+    heavy = target.vector_bytes * tile[1] * depth > target.l2_bytes
+    choice = Choice(
+        "tapwise" if heavy and not pooling and fits_tapwise(op, channels, target.lanes) else "direct", *tile
+    )
     if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)

@@ -12,9 +12,10 @@ from ..ops.conv import Conv, ConvTranspose
 from .phases import phases
 from .schedule import BATCH_TILE, WINOGRAD, Choice
 from .target import Target
-from .tiles import filterings, tiles
+from .tiles import filterings, fits_tapwise, tiles
 
 CODE = "E0506"
+_CONVOLUTIONS = ("direct", "tapwise", *WINOGRAD)
 
 
 def read_choices(text: str) -> dict[str, Choice]:
@@ -58,16 +59,18 @@ def require_fit(region: Region, given: Choice, default: Choice, rimmed: bool, ta
 
 def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target: Target) -> str:
     """Why not, or nothing."""
-    family = ("direct", *WINOGRAD) if default.algorithm in ("direct", *WINOGRAD) else (default.algorithm,)
+    family = _CONVOLUTIONS if default.algorithm in _CONVOLUTIONS else (default.algorithm,)
     if given.algorithm not in family:
         return f"it can be {' or '.join(family)}"
-    if default.algorithm not in ("direct", *WINOGRAD, "depthwise", "grouped", "transposed", "dense"):
+    if default.algorithm not in (*_CONVOLUTIONS, "depthwise", "grouped", "transposed", "dense"):
         return "there is nothing to choose"
     if given.merged != default.merged:
         return f"rows are {'' if default.merged else 'not '}merged here"
     if (given.block > 1 or given.batched) and given.algorithm not in WINOGRAD:
         return "only Winograd's algorithm has blocks, and takes images together"
     columns, vectors = _room(region, given, default, rimmed, target)
+    if columns == 0 and given.algorithm == "tapwise":
+        return "`tapwise` takes whole vectors of input channels, and no groups"
     if columns == 0:
         _, taps, stride = WINOGRAD[given.algorithm]
         size = f"{taps}x{taps}, stride {stride}" if stride > 1 else f"{taps}x{taps} counted in strides"
@@ -100,6 +103,8 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
         return columns, -(-(op.channels // op.groups) // target.lanes)
     assert isinstance(op, Conv)
     vectors = -(-(out // op.groups) // target.lanes)
+    if given.algorithm == "tapwise":
+        return width * fits_tapwise(op, x.type.known[0], target.lanes), vectors
     if given.algorithm not in WINOGRAD:
         return (height * width if given.merged and not rimmed else width), vectors
     if given.algorithm not in filterings(op, x.type.known[0] // op.groups, target.lanes):

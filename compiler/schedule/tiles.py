@@ -39,6 +39,11 @@ def filterings(op: Conv, channels: int, lanes: int) -> dict[str, Filtering]:
     return {name: f for name, f in WINOGRAD.items() if (f.taps, f.stride) == (-(-size // stride), 1)}
 
 
+def fits_tapwise(op: Conv, channels: int, lanes: int) -> bool:
+    """Whether a convolution can be computed tap by tap."""
+    return op.groups == 1 and channels % lanes == 0
+
+
 def folding(window: Window, filtering: Filtering) -> int:
     """How much of a window's stride is folded into channels: all of it, or 1 for nothing."""
     return window.stride[0] // filtering.stride

@@ -5,6 +5,7 @@ from typing import NamedTuple
 AHEAD = "tests/native/test_ahead.py"
 CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
 BETWEEN_RIMS = "tests/native/test_convolutions.py::test_rows_between_rims_are_one_where_that_takes_less"
+TAPWISE = "tests/native/test_convolutions.py::test_tap_by_tap_stays_within_the_bound"
 WINOGRAD = "tests/native/test_winograd.py"
 FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
 TRANSPOSED = "tests/native/test_transposed.py"
@@ -114,6 +115,15 @@ KERNELS = _of(
     ("depthwise.py", "lane // self.inside * self.inside + channel", "channel",
      "all lanes have the first group's inputs", CONVOLUTIONS),
     ("depthwise.py", "self.inside * size)", "size)", "blocks of groups have the weights of others", CONVOLUTIONS),
+    ("tapwise.py", "e.compare(\"ult\", below, a[\"image_rows\"])", "e.compare(\"sge\", below, 0)",
+     "rows past the image's end are taken", TAPWISE),
+    ("tapwise.py", "past = e.add_int(begin, (self.pixels - 1) * self.step)", "past = begin",
+     "a tile skips the columns that only its first pixel skips", TAPWISE),
+    ("tapwise.py", "e.add_int(e.mul_int(row, a[\"tiles\"]), tile)", "tile", "all rows have the same sums", TAPWISE),
+    ("tapwise.py", "w.value = e.at(w.value, a[\"weights_tap\"])", "pass", "all taps have the first one's weights",
+     TAPWISE),
+    ("tapwise.py", "e.sub_int(a[\"all_vectors\"], self.vectors)", "a[\"all_vectors\"]",
+     "the last channels lie past the last one", TAPWISE),
     ("gather.py", "e.mul_int(e.mul_int(block, a[\"channels\"]), 8 * e.lanes)", "0",
      "every block gathers the first one's channels", CONVOLUTIONS),
     ("gather.py", "place = e.mul_int(x, size * self.spread)", "place = e.mul_int(x, size)",

@@ -20,6 +20,7 @@ from harness import (
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Options, program_of
+from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
 
 # Windows and the image that they slide over. Unequal sides everywhere, so that none is taken for another.
@@ -182,6 +183,42 @@ def test_convolutions_of_small_whole_numbers_are_exact(cpu: str, family):
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():
         np.testing.assert_array_equal(results[name], wanted.exact, name)
+
+
+def ridden(lanes: int) -> Graph:
+    """Whole vectors of input channels, any of output channels, and what rides on them."""
+    net = Net()
+    for i, (window, size) in enumerate(WINDOWS):
+        x = net.input(f"x{i}", image((1 + i % 2) * lanes, *size))
+        conv = stage("conv", channels=(3, lanes, 2 * lanes + 1, 5 * lanes)[i % 4], bias=i % 3 > 0, **window)
+        other = net.chain(x, conv, stage("relu"))
+        y = net.apply(stage("add"), net.chain(x, conv), other).output
+        net.output(net.chain(y, *[stage("gelu")] * (i % 3 == 2)), other)
+    return net.graph
+
+
+@every_cpu
+@pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
+def test_tap_by_tap_stays_within_the_bound(cpu: str, disabled: frozenset[str]):
+    """Of few pixels and of many, and no other way."""
+    graph = with_random_weights(ridden(target(cpu).lanes))
+    chosen = program_of(graph, Options(cpu, disabled)).schedule.choices
+    choices = {
+        name: Choice("tapwise", min(choice.pixels, 1 + i % 7), choice.vectors)
+        for i, (name, choice) in enumerate(chosen.items())
+        if choice.algorithm in ("direct", *WINOGRAD) and not choice.merged
+    }
+    assert len(choices) > len(WINDOWS)
+    hold(graph, cpu, disabled, batch=2, choices=choices)
+
+
+def test_windows_with_more_weights_than_a_cache_keeps_go_tap_by_tap():
+    for channels, algorithm in ((2048, "tapwise"), (64, "direct")):
+        net = Net()
+        x = net.input("x", image(channels, 33, 33))
+        net.output(net.chain(x, stage("conv", channels=32, kernel=3, dilation=24, pad=24)))
+        program = program_of(with_random_weights(net.graph), Options("x86-64-v3"))
+        assert program.schedule.choices["conv_1"].algorithm == algorithm
 
 
 @every_cpu

@@ -17,6 +17,7 @@ from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue, Link, Operand
 from cnnc.compiler.codegen.kernels.peak import Multiplying
+from cnnc.compiler.codegen.kernels.tapwise import Tapwise
 from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.ir.graph import Graph
@@ -88,6 +89,18 @@ def test_the_peak_is_of_multiply_adds_alone(cpu: str, fed: bool):
     inner = innermost(assembly_of(e.text(), level))
     assert 2 * level.lanes * len(SUM.findall(inner)) == kernel.operations(level)
     assert not level.fma or not SPILL.search(inner)
+
+
+@any_cpu
+def test_tap_by_tap_sums_stay_in_registers(cpu: str):
+    level = target(cpu)
+    for pixels, vectors in tiles(level):
+        e = Emitter(level)
+        Tapwise(pixels, vectors, 1, Epilogue(bias=True)).emit(e, "tile")
+        inner = innermost(assembly_of(e.text(), level))
+        assert len(SUM.findall(inner)) == pixels * vectors * level.lanes, (pixels, vectors)
+        if level.registers == 32 or (level.fma and vectors > 1):
+            assert not SPILL.search(inner), (pixels, vectors)
 
 
 @any_cpu

@@ -15,7 +15,7 @@ from ..emit import Emitter, Var
 
 @dataclass(frozen=True)
 class Ahead:
-    """Of images larger than caches, a convolution fetches the `pixels` of each block while the block before is
+    """Of images larger than caches, a convolution fetches the `pixels` of each block while blocks before it are
     computed, and the `tensors` of its epilogue while sums are. Each of a few tiles fetches a share of the `following`
     weights, those of another group or point. Where the weights are so many that each row of tiles streams them from
     beyond this cache, they are fetched `stream` bytes ahead."""

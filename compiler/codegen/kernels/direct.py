@@ -20,6 +20,8 @@ from .epilogue import Epilogue, Tail
 from .outer import outer_products, registers
 from .pool import larger
 
+_BLOCKS = 8  # of input channels, ahead, where a block has a single tap
+
 
 @dataclass(frozen=True)
 class Direct:
@@ -181,7 +183,7 @@ class Direct:
         with e.loop("block", a["blocks"], vary=[plane, *([following.place] if following else []), *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 if self.ahead.pixels:
-                    self._fetch(e, e.at(here, a["input_plane"]))
+                    self._fetch(e, e.at(here, e.mul_int(a["input_plane"], _BLOCKS if self.pointwise else 1)))
                 if self.ahead.stream:
                     for line in range(0, full, e.target.line_bytes):
                         e.prefetch(e.at(w.value, self.ahead.stream + line))
@@ -195,7 +197,7 @@ class Direct:
                     outer_products(e, columns, here, self._pitch(e), a["tail"], w, sums)
 
     def _fetch(self, e: Emitter, here: str) -> None:
-        """Have a tap's pixels of the next block fetched: no CPU looks that far ahead."""
+        """Have a tap's pixels of a block to come fetched: no CPU looks that far ahead."""
         for p in range(self.pixels):
             e.prefetch(e.at(here, p * self._pitch(e)))
 

@@ -13,7 +13,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
 from ...schedule.cost import bytes_ahead, depthwise_resident, fetches_following, halves_last
 from ...schedule.schedule import Choice
-from ..kernels import depthwise, direct, gather
+from ..kernels import depthwise, direct, gather, tapwise
 from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
@@ -135,6 +135,48 @@ def _pieces(count: int, size: int) -> list[tuple[int, int, int]]:
     whole = count // size * size
     pieces = (0, whole, size), (whole, count, count - whole)
     return [piece for piece in pieces if piece[0] < piece[1]]
+
+
+def lower_tapwise(planner: Planner, region: Region) -> None:
+    op, window, x, weight, bias = _parts(planner, region)
+    choice = planner.schedule.choices[region.node.name]
+    tail, words, reads = epilogue(planner, region, bias=bias)
+    y, packed = planner.result(region.node.output), pack_tapwise(weight, planner.lanes, choice.vectors)
+    words |= (
+        _walk(x, y, window)
+        | _rows(x, window)
+        | _columns(x, window)
+        | {
+            "weights": planner.constant(f"{region.node.name} weights", packed),
+            "groups": packed.shape[0],
+            "all_vectors": y.blocks,
+            "rows": y.height,
+            "columns": y.width,
+            "blocks": x.blocks,
+            "input_plane": x.plane_bytes,
+            "weights_group": packed.nbytes // packed.shape[0],
+            "weights_tap": packed.nbytes // (packed.shape[0] * prod(op.kernel)),
+        }
+    )
+    kernel = tapwise.Tapwise(choice.pixels, choice.vectors, op.stride[1], tail)
+    tiles = y.height * ceil(y.width / choice.pixels)
+    sums = 4 * planner.lanes * tiles * choice.pixels * choice.vectors
+    planner.step(kernel, words, [x, *reads], [y], scratch=sums)
+
+
+def pack_tapwise(weight: Numbers, lanes: int, vectors: int) -> Packed:
+    """`[out][in][kh][kw]` as `[group][kh][kw][in][vectors * lanes]`. The last group overlaps the one before."""
+    (out, inside, *kernel), size = weight.shape, vectors * lanes
+    blocks = ceil(out / lanes)
+
+    def write(packed: Array) -> None:
+        numbers = np.asarray(weight, np.float32)
+        for number, group in enumerate(packed):
+            first = min(number * vectors, blocks - vectors) * lanes
+            taken = numbers[first : first + size]
+            group[..., : len(taken)] = taken.transpose(2, 3, 1, 0)
+
+    return Packed((ceil(blocks / vectors), *kernel, inside, size), write)
 
 
 def lower_depthwise(planner: Planner, region: Region) -> None:
