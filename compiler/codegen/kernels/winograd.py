@@ -76,7 +76,6 @@ class Winograd:
             block = Var("i64", e.div_int(lo, a["groups"]))
             group = Var("i64", e.sub_int(lo, e.mul_int(block.value, a["groups"])))
             a["data"], a["sums"] = "%scratch", e.at("%scratch", a["products"])
-            a["lines"] = e.array(self.transform.size * self.filtering.outputs)
             with e.loop("unit", hi, start=lo, vary=[block, group]) as unit:
                 first = e.mul_int(block.value, a["block"])
                 a["first"], a["many"] = first, e.min_int(a["block"], e.sub_int(a["chunks"], first))
@@ -161,8 +160,8 @@ class Winograd:
             products.value = e.at(products.value, a["products_point"])
 
     def _finish(self, e: Emitter, a: dict[str, str], group: str) -> None:
-        """A' M A and the epilogue of every tile of a block, for the vectors of a group. What becomes of the columns,
-        `[row][column]`, stays in the L1 cache."""
+        """A' M A and the epilogue of every tile of a block, for the vectors of a group. Columns are transformed where
+        they lie."""
         size, n, words = e.target.vector_bytes, self.transform.size, Arithmetic(e)
         plane = e.mul_int(a["block"], self.pixels * size)
         first = e.mul_int(group, self.vectors)
@@ -176,19 +175,19 @@ class Winograd:
             source = e.at(a["sums"], e.mul_int(e.add_int(e.mul_int(chunk, self.pixels), number), size))
             with e.loop("vector", self.vectors) as vector:
                 place = e.at(source, e.mul_int(vector, plane))
-                top, aside, start = Var("ptr", place), Var("ptr", a["lines"]), Var("ptr", a["lines"])
-                with e.loop("across", n, vary=[top, aside]):
-                    numbers = [e.load(point) for point in self._points(e, top.value, down)]
-                    for y, result in enumerate(self.transform.result(words, numbers)):
-                        e.store(result, aside.value, y * n * size)
+                top, start = Var("ptr", place), Var("ptr", place)
+                with e.loop("across", n, vary=[top]):
+                    points = self._points(e, top.value, down)
+                    results = self.transform.result(words, [e.load(point) for point in points])
+                    for result, point in zip(results, points, strict=False):
+                        e.store(result, point)
                     top.value = e.at(top.value, a["products_point"])
-                    aside.value = e.at(aside.value, size)
                 with e.loop("down", high, vary=[start]) as y:
                     lines = []
                     for _ in range(2 if self.pooled else 1):
-                        numbers = [e.load(start.value, x * size) for x in range(n)]
+                        numbers = [e.load(point) for point in self._points(e, start.value, a["products_point"])]
                         lines.append(self.transform.result(words, numbers))
-                        start.value = e.at(start.value, n * size)
+                        start.value = e.at(start.value, down)
                     at = e.add_int(row, e.mul_int(y, self.spread))
                     self._line(e, here, e.add_int(first, vector), at, column, wide, lines)
 
