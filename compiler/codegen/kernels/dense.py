@@ -58,7 +58,8 @@ class Dense:
             for k, start in enumerate(starts * count):
                 e.store(start, sums, k * size)
         stretch = STRETCH // each // _ROUND * _ROUND
-        lines = ceil(_ROUND * each / (ceil(BATCH_TILE / count) * e.target.line_bytes))  # that a round fetches
+        shares = ceil(BATCH_TILE / count)
+        lines = ceil(_ROUND * each / (shares * e.target.line_bytes)) if count > 1 else 0  # that a round fetches
         with e.loop("stretch", a["inputs"], step=stretch) as begin:
             inputs = e.min_int(stretch, e.sub_int(a["inputs"], begin))
             source, streamed = e.at(a["input"], e.mul_int(begin, 4)), e.at(weights, e.mul_int(begin, each))
@@ -66,7 +67,7 @@ class Dense:
                 here = e.at(source, e.mul_int(first, a["input_image"]))
                 following = e.mul_int(number, lines * e.target.line_bytes)
                 ahead = [e.add_int(following, stretch * each + k * e.target.line_bytes) for k in range(lines)]
-                self._tile(e, a, here, streamed, inputs, ahead if count > 1 else [], sums, count)
+                self._tile(e, a, here, streamed, inputs, ahead, sums, count)
         with self._images(e, a, images, count) as (_, first, sums):
             for i in range(count):
                 image = e.add_int(first, i)

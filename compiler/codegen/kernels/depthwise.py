@@ -65,7 +65,8 @@ class Depthwise:
             self._row(e, e.at(here, e.mul_int(a["tap_row"], y)), kernels[y * wide : (y + 1) * wide], 0, sums)
 
     def _row_by_row(self, e: Emitter, a: dict[str, str], here: str, weights: str, sums: list[Var]) -> None:
-        """A row of taps for each channel of a group, as if each had a row of its own: LLVM would keep all pixels."""
+        """A row of taps for each channel of a group, each from an address that is a stranger to the one before: LLVM
+        would keep all pixels in registers."""
         size, wide, w = e.target.vector_bytes, self.resident[1], Var("ptr", weights)
         with e.walk(here, [("kh", a["kernel_height"], a["tap_row"])], [w, *sums]) as line:
             for channel in range(self.inside):

@@ -56,7 +56,7 @@ class Direct:
             "@input", "@weights", "@output",
             "groups", "rows", "columns",  # trip counts: groups of output channels, output rows, pixels of a row
             "across",  # whether parts are of all groups' rows
-            "parts_groups", "parts_vectors", "parts_plane",  # that share inputs, all or a grouped convolution's; bytes
+            "parts_groups", "parts_vectors", "parts_plane",  # of what shares inputs; bytes between inputs
             "blocks", "tail",  # full blocks of input channels, channels in a last one
             "kernel_height", "kernel_width",
             "input_plane", "input_row",  # bytes from block to block, from output row to output row
