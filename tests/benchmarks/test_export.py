@@ -11,9 +11,11 @@ import pytest
 import cnnc
 
 pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
 pytest.importorskip("torch")
 
 import onnx
+import onnxruntime
 import torch
 from networks import SUBJECTS
 from onnx.reference import ReferenceEvaluator
@@ -34,6 +36,11 @@ block residual {
   input x
   output y = x + (x -> conv_bn(x.channels, 3, groups=x.channels) -> relu6)
 }
+block scaled {
+  input x
+  param gamma: f32[x.channels, 1, 1] = 2
+  output y = 1 - gamma * x / 4
+}
 """
 MODELS = {
     "convolutions": "x -> conv_bn(6, 3, stride=2) -> relu -> conv(4, (3, 1), groups=2) -> depthwise(2)",
@@ -45,10 +52,33 @@ MODELS = {
     "scores": "x -> global_avgpool -> flatten -> dense(5) -> dropout(0.5) -> dense(3, bias=false) -> softmax",
     "larger": "x -> resize(13, 20)",
 }
+# What no peer but ONNX Runtime is given.
+OTHERS = {
+    "transposed": "x -> conv_transpose(4, (3, 2), stride=2, pad=(1, 0, 0, 0), output_pad=1, groups=2)",
+    "same": "x -> conv_transpose(3, 4, stride=2, pad=same) -> leaky_relu(0.2) -> clip(-1, 2)",
+    "exponential": "x -> [elu, selu, softplus, gelu, silu, mish] -> concat",
+    "straight": "x -> [hardsigmoid, hardswish, relu6, abs] -> concat -> global_maxpool",
+    "functions": "x -> abs -> [sqrt, exp, log] -> add",
+    "shuffles": "x -> conv(8, 1) -> channel_shuffle(4) -> pixel_shuffle(2)",
+    "parts": "x -> slice(2, 7, axis=3) -> transpose([2, 3, 1]) -> reshape([-1, 2])",
+    "zeros": "x -> pad((1, 2, 3, 0))",
+    "mirrors": "x -> pad(2, mode=reflect) -> pad(1, mode=edge) -> upsample(2)",
+    "resized": 'x -> resize(4, 9, mode="nearest", coords=asymmetric) -> upsample(2, mode=bicubic)',
+    "statistics": "x -> [layernorm, instancenorm, instancenorm(affine=false)] -> concat",
+    "layers": "x -> flatten -> dense(6) -> layernorm -> log_softmax",
+    "reductions": "x -> sum(axis=2, keep=true) -> mean(axis=3)",
+    "arithmetic": "x -> scaled",
+}
 
 
 def by_onnx(model: onnx.ModelProto, x: np.ndarray, folder: Path) -> np.ndarray:
     (y,) = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: x})
+    return np.asarray(y)
+
+
+def by_onnxruntime(model: onnx.ModelProto, x: np.ndarray, folder: Path) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (y,) = session.run(None, {model.graph.input[0].name: x})
     return np.asarray(y)
 
 
@@ -81,6 +111,12 @@ def test_every_part(stages: str, answer: Answer, tmp_path: Path):
     agree(network, varied(network), answer, tmp_path)
 
 
+@pytest.mark.parametrize("stages", OTHERS.values(), ids=OTHERS)
+def test_every_other_part(stages: str, tmp_path: Path):
+    network = cnnc.parse(f"{PARTS} model M {{ input x: f32[N, 2, 11, 9]  output y = {stages} }}")
+    agree(network, varied(network), by_onnxruntime, tmp_path)
+
+
 @pytest.mark.parametrize("answer", [by_onnx, by_torch])
 @pytest.mark.parametrize("name", ["digits", "LeNet-5"])
 def test_small_networks(name: str, answer: Answer, tmp_path: Path):
@@ -89,5 +125,5 @@ def test_small_networks(name: str, answer: Answer, tmp_path: Path):
 
 
 def test_an_operator_without_a_counterpart_is_refused():
-    with pytest.raises(cnnc.CnncError, match="no export to ONNX yet for mish, at `y`"):
-        export(cnnc.parse("model M { input x: f32[N, 2]  output y = x -> mish }").graph, batch=1)
+    with pytest.raises(cnnc.CnncError, match="no export to ONNX yet for argmax, at `y`"):
+        export(cnnc.parse("model M { input x: f32[N, 2]  output y = x -> argmax }").graph, batch=1)
