@@ -109,25 +109,43 @@ class Arithmetic:
             total = self.fma(total, x, c)
         return total
 
-    def _power_of_two(self, whole: str, down: int = 0) -> str:
-        """2**(n - down) in [-126, 127] for whole n (as floats), made in the exponent bits."""
+    def _power_of_two(self, whole: str) -> str:
+        """2**n for whole n (as floats) in [-126, 127], made in the exponent bits."""
         e, ints = self.e, self._ints
         n = e.set(f"fptosi {e.vector} {whole} to {ints}")
-        biased = e.set(f"add {ints} {n}, splat (i32 {127 - down})")
+        biased = e.set(f"add {ints} {n}, splat (i32 127)")
         bits = e.set(f"shl {ints} {biased}, splat (i32 23)")
         return e.set(f"bitcast {ints} {bits} to {e.vector}")
 
-    def exp(self, a: Operand, down: int = 0) -> str:
-        """e**x, over 2**down. x = n ln 2 + r, |r| <= ln 2 / 2; the power in two halves: denormal results come out."""
-        x, most = self._value(a), 89.0 + down / _LOG2_E
-        inside = self.select(self.less(x, most), x, most)
+    def exp(self, a: Operand) -> str:
+        """e**x. x = n ln 2 + r, |r| <= ln 2 / 2; the power in two halves: denormal results come out."""
+        x = self._value(a)
+        inside = self.select(self.less(x, 89.0), x, 89.0)
         inside = self.select(self.less(-104.0, inside), inside, -104.0)
         n = self.sub(self.fma(inside, _LOG2_E, _ROUND), _ROUND)
-        r = self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, inside))
         half = self.sub(self.fma(n, 0.5, _ROUND), _ROUND)
-        y = self.mul(self._polynomial(r, _EXP), self._power_of_two(half))
-        y = self.mul(y, self._power_of_two(self.sub(n, half), down))
+        y = self.mul(self._polynomial(self._beyond(inside, n), _EXP), self._power_of_two(half))
+        y = self.mul(y, self._power_of_two(self.sub(n, half)))
         return self.select(self.e.set(f"fcmp uno {self.e.vector} {x}, {x}"), x, y)
+
+    def _beyond(self, x: str, n: str) -> str:
+        """x - n ln 2."""
+        return self.fma(n, -_LN2_LOW, self.fma(n, -_LN2_HIGH, x))
+
+    def _normal_exp(self, x: str, down: int = 0) -> str:
+        """e**x over 2**down, where that is a normal number. The power is made of the bits that rounding leaves: a NaN
+        stays one."""
+        magic = _ROUND + 127 - down
+        rounded = self.fma(x, _LOG2_E, magic)
+        power = self._in_exponent(rounded)
+        return self.mul(self._polynomial(self._beyond(x, self.sub(rounded, magic)), _EXP), power)
+
+    def _in_exponent(self, rounded: str) -> str:
+        """2**n, of n + 127 + `_ROUND`: those last bits, as an exponent's."""
+        e, ints = self.e, self._ints
+        bits = e.set(f"bitcast {e.vector} {rounded} to {ints}")
+        biased = e.set(f"shl {ints} {bits}, splat (i32 23)")
+        return e.set(f"bitcast {ints} {biased} to {e.vector}")
 
     def log(self, a: Operand) -> str:
         """Natural logarithm; -inf at 0, NaN below."""
@@ -166,14 +184,11 @@ class Arithmetic:
 
     def _tanh_by_exp(self, x: str) -> str:
         """t / (t + 1) for t = (e**2x - 1) / 2. Where x = n ln 2 / 2 + r that is 2**n (e**2r - 1) / 2 + (2**n - 1) / 2:
-        nothing cancels for x from 0 to 10. The power is made of the bits that rounding leaves: a NaN stays one."""
-        e, ints = self.e, self._ints
+        nothing cancels for x from 0 to 10. A NaN stays one."""
         rounded = self.fma(x, 2 * _LOG2_E, _ROUND + 127)
         n = self.sub(rounded, _ROUND + 127)
         r = self.fma(n, -_LN2_LOW / 2, self.fma(n, -_LN2_HIGH / 2, x))
-        bits = e.set(f"bitcast {e.vector} {rounded} to {ints}")
-        biased = e.set(f"shl {ints} {bits}, splat (i32 23)")  # n + 127 are the bits that stay
-        power = e.set(f"bitcast {ints} {biased} to {e.vector}")
+        power = self._in_exponent(rounded)
         over = self.fma(self.mul(self._polynomial(r, _HALF_EXPM1), r), r, r)
         t = self.fma(power, over, self.fma(power, 0.5, -0.5))
         return self.div(t, self.add(t, 1.0))
@@ -184,10 +199,14 @@ class Arithmetic:
         size, square = self.abs(x), self.mul(x, x)
         near = self.fma(self._polynomial(square, _ERF), size, size)
         inside = self.select(self.less(4.0, size), 4.0, size)
-        far = self.sub(1.0, self.exp(self.fma(self._polynomial(inside, _ERFC), inside, self.sub(0.0, inside))))
+        log = self.fma(self._polynomial(inside, _ERFC), inside, self.sub(0.0, inside))
+        far = self.sub(1.0, self._normal_exp(log))
         return self._copysign(self.select(self.less(size, 0.921875), near, far), x)
 
     def sigmoid(self, a: Operand) -> str:
-        """1 / (1 + e**-x). Both sides of the line are over 2**24: there e**-x is finite where the quotient is not 0."""
-        unit = 2.0**-24
-        return self.div(unit, self.add(unit, self.exp(self.sub(0.0, a), down=24)))
+        """1 / (1 + e**-x). Both sides of the line are over 2**24: there e**-x is normal until the quotient is 0;
+        from 18 on that is 1."""
+        unit, x = 2.0**-24, self._value(a)
+        inside = self.select(self.less(18.0, x), 18.0, x)
+        inside = self.select(self.less(inside, -104.0), -104.0, inside)
+        return self.div(unit, self.add(unit, self._normal_exp(self.sub(0.0, inside), down=24)))

@@ -118,30 +118,38 @@ class Block:
         return self._chain(self.e, value, self.tables, [self._extra(i, pixel) for i in range(len(self.extras))])
 
     def finish_all(self, values: Sequence[str], room: str) -> list[str]:
-        """The chain applied to all pixels from the first on: in a loop where they have `room`. Else two half registers
-        go through it as a whole one."""
-        half, size = self.e.lanes, self.e.target.vector_bytes
-        if not self.epilogue.links or (half == self.e.target.lanes and not room):
+        """The chain applied to all pixels from the first on. Where they have `room` it is a loop over pairs: two chains
+        side by side keep a CPU busy that would have to look far ahead for the next one. Two half registers go through
+        it as a whole one."""
+        e, size, count = self.e, self.e.target.vector_bytes, len(values)
+        if not self.epilogue.links or (e.lanes == e.target.lanes and not room):
             return [self.finish(value, pixel) for pixel, value in enumerate(values)]
-        if half == self.e.target.lanes:
-            for pixel, value in enumerate(values):
-                self.e.store(value, room, pixel * size)
-            with self.e.loop("pixel", len(values)) as pixel:
-                here = self.e.at(room, self.e.mul_int(pixel, size))
-                self.e.store(self.finish(self.e.load(here), pixel), here)
-            return [self.e.load(room, pixel * size) for pixel in range(len(values))]
-        whole, last, results = self.e.resized(2 * half), len(values) - 1, []
+        if e.lanes < e.target.lanes:
+            pairs = [(p, min(p + 1, count - 1)) for p in range(0, count, 2)]
+            results = [self._finish_two(values[p], values[q], p, q) for p, q in pairs]
+            return [value for two in results for value in two][:count]
+        for pixel, value in enumerate(values):
+            e.store(value, room, pixel * size)
+        with e.loop("pixel", count // 2 * 2, step=2) as pixel:
+            here = e.at(room, e.mul_int(pixel, size))
+            a, b = self._finish_two(e.load(here), e.load(here, size), pixel, e.add_int(pixel, 1))
+            e.store(a, here)
+            e.store(b, here, size)
+        paired = [e.load(room, pixel * size) for pixel in range(count // 2 * 2)]
+        return [*paired, *(self.finish(values[pixel], pixel) for pixel in range(len(paired), count))]
 
-        def join(a: str, b: str) -> str:
-            return self.e.pick(a, b, range(2 * half))
+    def _finish_two(self, a: str, b: str, first: Int, second: Int) -> list[str]:
+        """The chain applied to two pixels as one register."""
+        lanes = self.e.lanes
+        both = self.e.resized(2 * lanes)
+
+        def join(x: str, y: str) -> str:
+            return self.e.pick(x, y, range(2 * lanes))
 
         tables = [join(table, table) for table in self.tables]
-        for p in range(0, len(values), 2):
-            q = min(p + 1, last)
-            extras = [join(self._extra(i, p), self._extra(i, q)) for i in range(len(self.extras))]
-            both = self._chain(whole, join(values[p], values[q]), tables, extras)
-            results += [whole.pick(both, both, range(start, start + half)) for start in (0, half)]
-        return results[: len(values)]
+        extras = [join(self._extra(i, first), self._extra(i, second)) for i in range(len(self.extras))]
+        value = self._chain(both, join(a, b), tables, extras)
+        return [both.pick(value, value, range(start, start + lanes)) for start in (0, lanes)]
 
     def _chain(self, e: Emitter, value: str, tables: Sequence[str], extras: Sequence[str]) -> str:
         words, rest = Arithmetic(e), iter(tables[self.epilogue.bias :])
