@@ -1,7 +1,8 @@
 """`Scalar` in vectors: elementwise arithmetic, and the transcendental functions as polynomials of our own.
 
 LLVM's `exp` and kin become a library call for each element; these stay in registers. Coefficients are those of Cephes
-(Moshier 1989, single precision), but for `erf`; every function keeps NaN and takes its limits at the infinities.
+(Moshier 1989, single precision), but for those called fits; every function keeps NaN and takes its limits at the
+infinities.
 """
 
 from __future__ import annotations
@@ -24,23 +25,18 @@ _LOG = (
     7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
     -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
 )  # fmt: skip
-_ERF = (
-    -5.9908518e-4,
-    4.9931798e-3,
-    -2.6766615e-2,
-    1.1281816e-1,
-    -3.7612495e-1,
-    1.2837915e-1,
-)  # erf(x)/x - 1 in x**2, relative error at most 0.3 * 2**-24 up to x = 59/64
-_ERFC = (
-    -1.1303586e-5,
-    3.2352703e-4,
-    -3.6453982e-3,
-    2.3768276e-2,
-    -1.0624409e-1,
-    -6.3514698e-1,
-    -1.2864956e-1,
-)  # log(erfc(x))/x + 1 in x from there to 4: a minimax fit of the error that it makes in erf
+_SHORT_EXP = (1.3814570e-3, 8.3687173e-3, 4.1668391e-2, 1.6666521e-1, 4.9999993e-1, 1.0, 1.0)  # a fit to 0.1 * 2**-24
+_LOG_NORMAL = (
+    -1.9214794e-6,
+    2.6770362e-5,
+    -1.2653478e-4,
+    -1.0110347e-4,
+    4.9043351e-3,
+    -3.6393707e-2,
+    -3.1829659e-1,
+    -7.9788569e-1,
+    -6.9314717e-1,
+)  # log of the normal distribution at -x, up to x = 5.6: a minimax fit, 0.13 * 2**-24, of the error of its exponential
 _ROUND = 12582912.0  # 1.5 * 2**23: adding it rounds a float below 2**22 to a whole number
 
 
@@ -138,7 +134,7 @@ class Arithmetic:
         magic = _ROUND + 127 - down
         rounded = self.fma(x, _LOG2_E, magic)
         power = self._in_exponent(rounded)
-        return self.mul(self._polynomial(self._beyond(x, self.sub(rounded, magic)), _EXP), power)
+        return self.mul(self._polynomial(self._beyond(x, self.sub(rounded, magic)), _SHORT_EXP), power)
 
     def _in_exponent(self, rounded: str) -> str:
         """2**n, of n + 127 + `_ROUND`: those last bits, as an exponent's."""
@@ -193,15 +189,13 @@ class Arithmetic:
         t = self.fma(power, over, self.fma(power, 0.5, -0.5))
         return self.div(t, self.add(t, 1.0))
 
-    def erf(self, a: Operand) -> str:
-        """An odd polynomial near 0, beyond it 1 - erfc, whose logarithm is smooth; 1 from 4 on."""
+    def normal(self, a: Operand) -> str:
+        """The normal distribution: from 5.6 standard deviations on 0 or 1. Its tail's logarithm is smooth."""
         x = self._value(a)
-        size, square = self.abs(x), self.mul(x, x)
-        near = self.fma(self._polynomial(square, _ERF), size, size)
-        inside = self.select(self.less(4.0, size), 4.0, size)
-        log = self.fma(self._polynomial(inside, _ERFC), inside, self.sub(0.0, inside))
-        far = self.sub(1.0, self._normal_exp(log))
-        return self._copysign(self.select(self.less(size, 0.921875), near, far), x)
+        size = self.abs(x)
+        inside = self.select(self.less(5.6, size), 5.6, size)
+        tail = self._normal_exp(self._polynomial(inside, _LOG_NORMAL))
+        return self.add(0.5, self._copysign(self.sub(0.5, tail), x))
 
     def sigmoid(self, a: Operand) -> str:
         """1 / (1 + e**-x). Both sides of the line are over 2**24: there e**-x is normal until the quotient is 0;
@@ -209,4 +203,5 @@ class Arithmetic:
         unit, x = 2.0**-24, self._value(a)
         inside = self.select(self.less(18.0, x), 18.0, x)
         inside = self.select(self.less(inside, -104.0), -104.0, inside)
-        return self.div(unit, self.add(unit, self._normal_exp(self.sub(0.0, inside), down=24)))
+        opposite = self.e.set(f"fneg {self.e.vector} {inside}")
+        return self.div(unit, self.add(unit, self._normal_exp(opposite, down=24)))

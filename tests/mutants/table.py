@@ -15,6 +15,7 @@ PLACES = "tests/native/test_places.py"
 IMAGES = "tests/native/test_images.py"
 JOINS = "tests/native/test_joins.py"
 ELEMENTWISE = "tests/native/test_elementwise.py"
+FUNCTIONS = "tests/native/test_functions.py"
 ENDS = "tests/native/test_ends.py"
 LOSSES = "tests/native/test_losses.py"
 RARITIES = "tests/native/test_rarities.py"
@@ -72,11 +73,13 @@ KERNELS = _of(
     ("outer.py", "column.load(w.value, v * size)", "column.load(w.value, 0)", "vectors share weights", CONVOLUTIONS),
     ("epilogue.py", "self.e.load(self.e.at(extra, self.e.mul_int(pixel, self.pitch)))", "self.e.load(extra, 0)",
      "every pixel of a tile adds the first one's neighbour", TRANSPOSED),
-    ("epilogue.py", "self.finish(self.e.load(here), pixel)", "self.finish(self.e.load(here), 0)",
-     "every pixel of a long chain adds the first one's neighbour", ELEMENTWISE),
-    ("epilogue.py", "q = min(p + 1, last)", "q = p", "two half registers are the same pixel's", HALVES),
-    ("epilogue.py", "self._extra(i, q)", "self._extra(i, p)", "the second half register has the first one's operand",
-     HALVES),
+    ("epilogue.py", "e.load(here, size), pixel, e.add_int(pixel, 1))", "e.load(here, size), pixel, pixel)",
+     "the second pixel of a pair adds the first one's neighbour", ELEMENTWISE),
+    ("epilogue.py", "self.finish(values[pixel], pixel)", "self.finish(values[pixel], 0)",
+     "the last of an odd number of pixels adds the first one's neighbour", ELEMENTWISE),
+    ("epilogue.py", "(p, min(p + 1, count - 1))", "(p, p)", "two half registers are the same pixel's", HALVES),
+    ("epilogue.py", "self._extra(i, second)", "self._extra(i, first)",
+     "the second half register has the first one's operand", HALVES),
     ("epilogue.py", "spread * e.target.vector_bytes", "e.target.vector_bytes",
      "spread pixels read what lies beside them too close", TRANSPOSED),
     ("epilogue.py", "e.mul_int(number, self._tables_pitch)", "0", "every vector of a tile has the first one's bias",
@@ -298,6 +301,10 @@ PROGRAMS = _of(
     ("build.py", "+ buffer.origin + word.offset", "+ word.offset", "rims and places are forgotten", CONVOLUTIONS),
     ("build.py", "pitch = buffer.image_bytes if batches.images(buffer.storage) > 1 else 0", "pitch = 0",
      "all images of a tile share one place", BATCHES),
+    ("arithmetic.py", "self.select(self.less(inside, -104.0), -104.0, inside)", "inside",
+     "far below zero the exponential of a sigmoid has bits of no exponent", FUNCTIONS),
+    ("arithmetic.py", "self.select(self.less(5.6, size), 5.6, size)", "size",
+     "far tails of the normal distribution are extrapolated", FUNCTIONS),
 )  # fmt: skip
 
 SCHEDULE = _of(

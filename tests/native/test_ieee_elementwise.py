@@ -107,7 +107,7 @@ def test_elementwise_operators_of_one_tensor(cpu: str, name: str):
     x = inputs["x"]
     for output, given in zip(outputs[name], (x, x.swapaxes(2, 3), x[:, :, :1], inputs["row"]), strict=True):
         size = np.abs(np.nan_to_num(given.astype(np.float64), posinf=0, neginf=0))
-        near = 2 + (size * 2.0**-22 / LEAST if name == "gelu" else size)  # 1 + erf cancels; a denormal times x
+        near = 2 + (size * 2.0**-22 / LEAST if name == "gelu" else size)  # counted from 1/2; a denormal times x
         assert_same(results[output], exact(UNARY[name][1], given), near, output)
 
 
