@@ -68,6 +68,11 @@ class Buffer:
         return (left + self.width + right) * self.pixel_bytes
 
     @property
+    def gap_bytes(self) -> int:
+        """Between rows."""
+        return self.row_bytes - self.width * self.pixel_bytes
+
+    @property
     def plane_bytes(self) -> int:
         top, _, bottom, _ = self.layout.rim
         return (top + self.height + bottom) * self.row_bytes

@@ -71,8 +71,7 @@ def choose(
         name = region.node.name
         default = windowed[name] or _choice(graph, region, schedule, rims)
         schedule.choices[name] = given.get(name, default)
-        rimmed = _root(schedule.places, name) in rims
-        require_fit(region, schedule.choices[name], default, rimmed, target)
+        require_fit(region, schedule.choices[name], default, _rimmed(region, schedule, rims), target)
     for node in graph.nodes():
         for value in node.outputs:
             if not isinstance(node.op, Parameter):
@@ -140,8 +139,8 @@ def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
 
 def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
     """What only a convolution of single pixels is left to decide: whether rows are merged. Without rims they are. One
-    that leaves pixels out collects the others before, and one whose output has a rim steps over that where a row ends,
-    if either takes less that way."""
+    that leaves pixels out collects the others before, and one whose output has a rim, or a tensor that is added to it,
+    steps over that where a row ends, if either takes less that way."""
     target, lanes = schedule.target, schedule.target.lanes
     (x,), y = region.operands, region.node.output
     channels, (out, height, width) = x.type.known[0], y.type.known
@@ -152,10 +151,8 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
         return Choice("grouped", depthwise_pixels(op.window(x.type), width, target, inside))
     if op.groups > 1 and (inside % lanes or outside % lanes):
         return Choice("gather")
-    strided = op.stride != (1, 1)
-    read = (*(value for value in region.extras if value.type.known == y.type.known), *([] if strided else [x]))
-    rimmed = _root(schedule.places, y.name) in rims
-    solid = not any(_root(schedule.places, value.name) in rims for value in read)
+    strided, rimmed = op.stride != (1, 1), _rimmed(region, schedule, rims)
+    solid = strided or _root(schedule.places, x.name) not in rims
     vectors, half = -(-outside // lanes), halves_last(outside, lanes)
     apart = best_tile(width, vectors, target, half=half)
     merged = best_tile(height * width, vectors, target, half=half, most=width if rimmed else height * width)
@@ -166,6 +163,13 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
         collecting = 2 * pool_cycles(channels, (height, width)) if strided else 0.0
         solid = channels >= lanes and one + collecting < rows
     return Choice("direct", *(merged if solid else apart), solid)
+
+
+def _rimmed(region: Region, schedule: Schedule, rims: dict[str, Sides]) -> bool:
+    """Whether the output, or a tensor that is read beside it, has a rim."""
+    y = region.node.output
+    beside = (y, *(value for value in region.extras if value.type.known == y.type.known))
+    return any(_root(schedule.places, value.name) in rims for value in beside)
 
 
 def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: int) -> Choice | None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 from ..emit import Emitter, Int, Var
 from .ahead import Ahead, Following
-from .epilogue import Epilogue, Tail
+from .epilogue import Epilogue, Seam, Tail
 from .outer import outer_products, registers
 from .pool import larger
 
@@ -32,8 +32,8 @@ class Direct:
     Where there is padding it `skips` rows of taps outside of the image; where columns can be outside for all pixels of
     a tile, it `narrows` windows to those that are not, which costs two divisions a tile. Where results are `pooled`,
     only the maximum or mean of each square of 2 x 2 is stored: a tile has two lines of pixels, one after the other, and
-    `rows` counts squares. Where all rows are one and the output has a rim (`gaps`), a tile steps over that where a row
-    of `width` pixels ends. Work is counted in tiles.
+    `rows` counts squares. Where all rows are one and the output has a rim (`gaps`), or a tensor that is added, a
+    tile steps over that where a row of `width` pixels ends. Work is counted in tiles.
     """
 
     pixels: int
@@ -65,10 +65,15 @@ class Direct:
             "output_plane", "output_row",
             *(_ROWS if self.skips else ()),
             *(_COLUMNS if self.narrows else ()),
-            *(("width", "gap") if self.gaps else ()),  # pixels, bytes between rows
+            *(("width",) if self._seams else ()),  # pixels of a row
+            *(("gap",) if self.gaps else ()),  # bytes between rows
             *self.ahead.arguments,
             *self.epilogue.arguments,
         )  # fmt: skip
+
+    @property
+    def _seams(self) -> bool:
+        return self.gaps or "rimmed" in self.epilogue.extras
 
     def emit(self, e: Emitter, name: str) -> None:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
@@ -101,7 +106,8 @@ class Direct:
                     x = e.min_int(column, last_tile)  # the last tile overlaps the one before rather than fall short
                     here = e.at(source, e.mul_int(x, self._pitch(e)))
                     place = e.mul_int(x, size * self.spread // side)
-                    blocks = [tails[register].block(v, place) for v, register in enumerate(columns)]
+                    seam = Seam.of(e, x, a["width"]) if self._seams else None
+                    blocks = [tails[register].block(v, place, seam) for v, register in enumerate(columns)]
                     if self.ahead.tensors:
                         for block in blocks:
                             block.fetch(pixels)
@@ -117,7 +123,7 @@ class Direct:
                         for v, block in enumerate(blocks):
                             values = block.finish_all([pixel[v].value for pixel in sums], room)
                             results[v] = self._pool(block.e, results[v], values) if self.pooled else values
-                    gaps = self._gaps(e, a, x) if self.gaps else [0] * pixels
+                    gaps = [seam.gaps(p, a["gap"]) if seam and self.gaps else 0 for p in range(pixels)]
                     for v, register in enumerate(columns):
                         out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
                         for p, value in enumerate(results[v]):
@@ -126,13 +132,6 @@ class Direct:
     def _pitch(self, e: Emitter) -> int:
         """Bytes between the inputs of neighbouring outputs."""
         return self.step * (4 if self.planar else e.target.vector_bytes)
-
-    def _gaps(self, e: Emitter, a: dict[str, str], x: str) -> list[Int]:
-        """Bytes of all rims before each pixel of a tile, which is no longer than a row."""
-        row = e.div_int(x, a["width"])
-        before, left = e.mul_int(row, a["gap"]), e.sub_int(e.mul_int(e.add_int(row, 1), a["width"]), x)
-        beyond = e.add_int(before, a["gap"])
-        return [e.choose(e.compare("slt", p, left), "i64", before, beyond) for p in range(self.pixels)]
 
     def _pool(self, e: Emitter, above: list[str], values: list[str]) -> list[str]:
         """Neighbours as one, and with those `above` where these are there, in the order of a pooling of its own."""

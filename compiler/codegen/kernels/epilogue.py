@@ -1,8 +1,9 @@
 """What happens to a vector of results before it is stored: the elementwise tail of a fused region.
 
 A chain of links, each an operator with a `scalar` rule. Its operands are earlier results or extra inputs: tensors of
-the output's shape read at the same place, tensors with one number a channel, or single numbers. Its per-channel tables
-(bias, scale, slope) lie beside one another in memory: `[block][table][lane]`.
+the output's shape read at the same place (*rimmed* ones have gaps between rows that are one for the kernel), tensors
+with one number a channel, or single numbers. Its per-channel tables (bias, scale, slope) lie beside one another in
+memory: `[block][table][lane]`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from ...ir.operator import Operator
 from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int
 
-Extra = Literal["tensor", "channel", "number"]
+Extra = Literal["tensor", "rimmed", "channel", "number"]
 
+_TENSORS = ("tensor", "rimmed")
 _LONG = 12  # instructions: no polynomial takes less
 
 
@@ -49,16 +51,38 @@ class Epilogue:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        each = ("@extra{}", "extra{}_plane", "extra{}_row")
-        names = (name.format(i) for i in range(len(self.extras)) for name in each)
+        each, gap = ("@extra{}", "extra{}_plane", "extra{}_row"), ("extra{}_gap",)
+        names = (name.format(i) for i, kind in enumerate(self.extras) for name in each + gap * (kind == "rimmed"))
         return (*(("@tables",) if self.tables else ()), *names)
 
     def room(self, e: Emitter, pixels: int) -> str:
         """Memory for a tile's sums while a long chain goes over them one by one, or none: of 16 registers LLVM would
         leave it the stack, so that each step waits for the one before. To be asked for first in a kernel."""
         trial = Emitter(e.target)
-        Block(trial, self, 0, ["%table"] * self.tables, ["%extra"] * len(self.extras)).finish("%sum", 0)
+        extras, seam = len(self.extras), Seam(trial, "%row", "%left")
+        Block(trial, self, 0, ["%table"] * self.tables, ["%extra"] * extras, ["%gap"] * extras, seam).finish("%sum", 0)
         return e.array(pixels) if e.target.registers == 16 and trial.text().count("\n") > _LONG else ""
+
+
+@dataclass(frozen=True)
+class Seam:
+    """Where a tile of a long row passes from one row of the image to the next: the row of its first pixel, and how many
+    of its pixels that has `left`. A tile is no longer than a row."""
+
+    e: Emitter
+    row: str
+    left: str
+
+    @staticmethod
+    def of(e: Emitter, x: str, width: str) -> Seam:
+        row = e.div_int(x, width)
+        return Seam(e, row, e.sub_int(e.mul_int(e.add_int(row, 1), width), x))
+
+    def gaps(self, pixel: Int, gap: str) -> str:
+        """Bytes of all gaps before a pixel, `gap` each."""
+        e = self.e
+        before = e.mul_int(self.row, gap)
+        return e.choose(e.compare("slt", pixel, self.left), "i64", before, e.add_int(before, gap))
 
 
 class Tail:
@@ -70,25 +94,27 @@ class Tail:
         self._extras = []
         for i, kind in enumerate(epilogue.extras):
             plane = e.at(a[f"extra{i}"], e.mul_int(first, a[f"extra{i}_plane"]))
-            self._extras.append(e.at(plane, e.mul_int(row, a[f"extra{i}_row"])) if kind == "tensor" else plane)
+            self._extras.append(e.at(plane, e.mul_int(row, a[f"extra{i}_row"])) if kind in _TENSORS else plane)
 
     @property
     def _tables_pitch(self) -> int:
         return self.epilogue.tables * self.e.target.vector_bytes
 
-    def block(self, number: Int, place: Int) -> Block:
-        """One channel block from `place` bytes into the row on: what its pixels share is loaded here."""
+    def block(self, number: Int, place: Int, seam: Seam | None = None) -> Block:
+        """One channel block from `place` bytes into the row on: what its pixels share is loaded here. A row that is
+        several of the image's has a `seam`, if any tensor has gaps there."""
         e, size = self.e, self.e.target.vector_bytes
         base = e.at(self._tables, e.mul_int(number, self._tables_pitch)) if self.epilogue.tables else ""
         tables = [e.load(base, t * size) for t in range(self.epilogue.tables)]
         extras = []
         for i, kind in enumerate(self.epilogue.extras):
             plane = e.at(self._extras[i], e.mul_int(self.a[f"extra{i}_plane"], number))
-            if kind == "tensor":
+            if kind in _TENSORS:
                 extras.append(e.at(plane, place))
             else:
                 extras.append(e.load(plane) if kind == "channel" else e.splat(e.load_float(plane)))
-        return Block(e, self.epilogue, self.pitch, tables, extras)
+        gaps = [self.a.get(f"extra{i}_gap", "") for i in range(len(extras))]
+        return Block(e, self.epilogue, self.pitch, tables, extras, gaps, seam)
 
 
 @dataclass(frozen=True)
@@ -100,6 +126,8 @@ class Block:
     pitch: int
     tables: list[str]
     extras: list[str]
+    gaps: list[str]
+    seam: Seam | None
 
     @property
     def start(self) -> str:
@@ -108,10 +136,10 @@ class Block:
 
     def fetch(self, pixels: int) -> None:
         """Have the tensors that `finish` reads for these pixels brought into the cache."""
-        for kind, extra in zip(self.epilogue.extras, self.extras, strict=True):
-            if kind == "tensor":
+        for i, kind in enumerate(self.epilogue.extras):
+            if kind in _TENSORS:
                 for pixel in range(pixels):
-                    self.e.prefetch(self.e.at(extra, pixel * self.pitch))
+                    self.e.prefetch(self._place(i, pixel))
 
     def finish(self, value: str, pixel: Int) -> str:
         """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
@@ -161,7 +189,14 @@ class Block:
         return results[-1]
 
     def _extra(self, index: int, pixel: Int) -> str:
-        extra = self.extras[index]
-        if self.epilogue.extras[index] != "tensor":
-            return extra
-        return self.e.load(self.e.at(extra, self.e.mul_int(pixel, self.pitch)))
+        if self.epilogue.extras[index] not in _TENSORS:
+            return self.extras[index]
+        return self.e.load(self._place(index, pixel))
+
+    def _place(self, index: int, pixel: Int) -> str:
+        """Where a tensor's pixel lies."""
+        place = self.e.at(self.extras[index], self.e.mul_int(pixel, self.pitch))
+        if self.epilogue.extras[index] == "tensor":
+            return place
+        assert self.seam
+        return self.e.at(place, self.seam.gaps(pixel, self.gaps[index]))

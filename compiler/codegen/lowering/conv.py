@@ -24,7 +24,7 @@ from .pool import collected
 def lower_direct(planner: Planner, region: Region) -> None:
     op, window, x, weight, bias = _parts(planner, region)
     choice = planner.schedule.choices[region.node.name]
-    tail, words, reads = epilogue(planner, region, bias=bias)
+    tail, words, reads = epilogue(planner, region, bias=bias, merged=choice.merged)
     pooling = planner.pooling(region.node.output)
     y = planner.result(pooling.output if pooling else region.node.output)
     if choice.merged and window.stride != (1, 1):
@@ -41,8 +41,10 @@ def lower_direct(planner: Planner, region: Region) -> None:
     words["rows"] = rows = 1 if choice.merged else y.height
     words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
     gaps = choice.merged and not y.is_solid
+    if gaps or "rimmed" in tail.extras:
+        words["width"] = y.width
     if gaps:
-        words |= {"width": y.width, "gap": y.row_bytes - y.width * y.pixel_bytes}
+        words["gap"] = y.gap_bytes
     group = words["weights_group"]
     assert isinstance(group, int)
     target, tiles = planner.schedule.target, rows * -(-columns // choice.pixels)

@@ -31,21 +31,26 @@ def deferred(planner: Planner, node: Node, role: str) -> Numbers:
 
 
 def epilogue(
-    planner: Planner, region: Region, base: Value | None = None, bias: Array | None = None
+    planner: Planner, region: Region, base: Value | None = None, bias: Array | None = None, merged: bool = False
 ) -> tuple[Epilogue, dict[str, Word], list[Buffer]]:
     """The epilogue of a region's kernel, its words, and the buffers that it reads.
 
-    `base` is the value that an elementwise region's kernel loads itself; `bias` has a number a channel.
+    `base` is the value that an elementwise region's kernel loads itself; `bias` has a number a channel. Where rows are
+    `merged`, tensors that have a rim have gaps between them.
     """
     output = region.node.output
     extras = [value for value in region.extras if base is None or value.name != base.name]
     links, tables = chain(planner, region, extras)
     tables = tables if bias is None else [bias, *tables]
-    kinds, words, reads = [], {}, []
+    kinds: list[Extra] = []
+    words: dict[str, Word] = {}
+    reads: list[Buffer] = []
     for i, value in enumerate(extras):
         kind, where, plane, row, buffer = _extra(planner, value, output)
         kinds.append(kind)
         words |= {f"extra{i}": where, f"extra{i}_plane": plane, f"extra{i}_row": row}
+        if merged and kind == "tensor" and buffer and not buffer.is_solid:
+            kinds[i], words[f"extra{i}_gap"] = "rimmed", buffer.gap_bytes
         reads += [buffer] if buffer else []
     if tables:
         words["tables"] = planner.constant(f"{region.node.name} tables", pack_tables(tables, output, planner.lanes))
