@@ -23,6 +23,8 @@ from .kernels.copy import Copy
 from .kernels.epilogue import Epilogue
 from .kernels.image import Image
 from .kernels.rim import Rim
+from .kernels.shuffle import Shuffle
+from .kernels.transpose import Transpose
 from .packed import Packed
 
 
@@ -304,13 +306,46 @@ class Planner:
 
     def copy(self, source: Buffer, target: Buffer, channels: int, source_first: int = 0, target_first: int = 0) -> None:
         """Move channels between buffers of the same height and width; the caller's array may be of another type."""
-        words: dict[str, Word] = {
-            "input": Address(source), "output": Address(target),
-            "channels": channels, "rows": target.height, "columns": target.width,
-            "input_first": source_first, "input_plane": source.plane_bytes, "input_row": source.row_bytes,
-            "output_first": target_first, "output_plane": target.plane_bytes, "output_row": target.row_bytes,
+        sides = (source, source_first), (target, target_first)
+        blocked = [buffer.layout.block > 1 for buffer, _ in sides]
+        if all(blocked):
+            return self._shift(source, target, channels, source_first, target_first)
+        flat = source.is_solid and target.is_solid
+        rows, columns = (1, target.height * target.width) if flat else (target.height, target.width)
+        whole = all(first % buffer.layout.block == 0 for buffer, first in sides)
+        if any(blocked) and whole and source.dtype == target.dtype == "f32" and columns >= self.lanes:
+            begin = [Address(buffer, first // buffer.layout.block * buffer.plane_bytes) for buffer, first in sides]
+            words: dict[str, Word] = {"input": begin[0], "output": begin[1]}
+            kernel: Kernel = Transpose(blocked[1])
+        else:
+            words = {"input": Address(source), "output": Address(target)}
+            words |= {"input_first": source_first, "output_first": target_first}
+            kernel = Copy(source.layout.block, target.layout.block, source.dtype, target.dtype)
+        words |= {
+            "channels": channels, "rows": rows, "columns": columns,
+            "input_plane": source.plane_bytes, "input_row": source.row_bytes,
+            "output_plane": target.plane_bytes, "output_row": target.row_bytes,
         }  # fmt: skip
-        kernel = Copy(source.layout.block, target.layout.block, source.dtype, target.dtype)
+        self.step(kernel, words, [source], [target])
+
+    def _shift(self, source: Buffer, target: Buffer, channels: int, source_first: int, target_first: int) -> None:
+        """Move channels between blocked buffers."""
+        lanes = self.lanes
+        begin, keep = divmod(target_first, lanes)
+        first, shift = divmod(source_first - keep, lanes)
+        kernel = Shuffle((tuple(range(shift, shift + lanes)),), keep)
+        self.shuffle(kernel, source, target, first, begin, -(-(keep + channels) // lanes))
+
+    def shuffle(self, kernel: Shuffle, source: Buffer, target: Buffer, first: int, begin: int, blocks: int) -> None:
+        """Fill blocks of a target from `begin` on; `first` is the source's block from which its channels count."""
+        flat = source.is_solid and target.is_solid
+        words: dict[str, Word] = {
+            "input": Address(source), "output": Address(target, begin * target.plane_bytes),
+            "blocks": blocks, "first": first, "last": source.blocks - 1,
+            "rows": 1 if flat else target.height, "columns": target.width * (target.height if flat else 1),
+            "input_plane": source.plane_bytes, "input_row": source.row_bytes,
+            "output_plane": target.plane_bytes, "output_row": target.row_bytes,
+        }  # fmt: skip
         self.step(kernel, words, [source], [target])
 
     def load_image(self, source: Buffer, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]) -> None:

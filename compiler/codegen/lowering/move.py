@@ -15,6 +15,7 @@ from ...ops.shape import ChannelShuffle, Concat, Crop, Pad, PixelShuffle, Slice,
 from ...schedule.choose import first_indices
 from ...schedule.schedule import Layout
 from ..kernels.move import Move
+from ..kernels.shuffle import Shuffle
 from ..program import Address, Buffer, Planner, Word, axes, extent
 
 NOWHERE = -(1 << 60)  # a zero: far enough below that no other offset lifts it above
@@ -23,10 +24,20 @@ NOWHERE = -(1 << 60)  # a zero: far enough below that no other offset lifts it a
 def lower_move(planner: Planner, region: Region) -> None:
     (value,), op = region.operands, region.node.op
     source = planner.operand(value)
+    if isinstance(op, ChannelShuffle) and op.n <= planner.lanes:
+        return _shuffle(planner, op.n, source, planner.result(region.node.output))
     if isinstance(op, PixelShuffle):
         source = planner.planar(source)
     target = planner.result(region.node.output)
     move(planner, source, target, _origins(op, axes(value), source, target))
+
+
+def _shuffle(planner: Planner, groups: int, source: Buffer, target: Buffer) -> None:
+    """After as many blocks as there are groups, each group's next channel is one a block further on."""
+    each, lanes = source.channels // groups, planner.lanes
+    channels = np.arange(groups * lanes).reshape(groups, lanes)
+    taken = channels % groups * each + channels // groups
+    planner.shuffle(Shuffle(tuple(tuple(row) for row in taken.tolist())), source, target, 0, 0, target.blocks)
 
 
 def lower_join(planner: Planner, region: Region) -> None:
