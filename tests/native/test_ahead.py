@@ -81,6 +81,7 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     [
         (image(64, 14, 14), {"channels": 384}, "weights_group"),
         (image(160, 7, 7), {"channels": 960}, "weights_group"),
+        (image(64, 7, 9), {"channels": 96, "kernel": (1, 3)}, "weights_group"),
         (image(64, 14, 14), {"channels": 64, "kernel": 3, "pad": 1}, "weights_point"),
         (image(64, 56, 56), {"channels": 64, "kernel": 3, "pad": 1}, "weights_point"),
         (image(256, 14, 14), {"channels": 256, "kernel": 3, "pad": 1}, "weights_point"),

@@ -196,15 +196,15 @@ def test_tiles_that_are_pooled_do_not_spill(cpu: str, pool: Literal["max", "mean
 @any_cpu
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_a_function_behind_a_tile_stays_in_registers(cpu: str, name: str):
-    """With 16, a tile's sums are put away for it; with 32 there is room for nearly all."""
+    """With 16, a tile's sums are put away for it, and come in pairs; with 32 there is room for nearly all."""
     level, links = target(cpu), (Link(stage(name), (Operand("result", 0),)),)
     for pixels, vectors in tiles(level):
-        if pixels == 1:
+        if pixels < 4:
             continue  # a loop of one round is none
         e = Emitter(level)
         Direct(pixels, vectors, level.lanes, 1, False, False, False, Ahead(), Epilogue(links, (), True)).emit(e, "tile")
         function = re.compile(r"\tv?(?:divps|permd)\t")
-        after = [part for part in stretches(assembly_of(e.text(), level)) if function.search(part)]
+        after = [part for part in stretches(assembly_of(e.text(), level)) if len(function.findall(part)) > 1]
         assert len(after) == (vectors if level.registers == 16 else 1), (pixels, vectors)
         lines = sum(part.count("\n") for part in after)
         spills = sum(len(SPILL.findall(part)) for part in after)

@@ -17,6 +17,11 @@ CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
     ((20, 6, 7), "crop", {"h": 3, "w": 4}),
     ((36, 3, 2), "pixel_shuffle", {"n": 3}),
     ((34, 3, 2), "channel_shuffle", {"n": 2}),
+    ((116, 2, 3), "channel_shuffle", {"n": 4}),
+    ((51, 3, 9), "channel_shuffle", {"n": 3}),
+    ((34, 3, 2), "channel_shuffle", {"n": 17}),
+    ((16, 2, 3), "channel_shuffle", {"n": 16}),
+    ((3, 2, 3), "channel_shuffle", {"n": 1}),
     ((17, 6, 5), "slice", {"start": 2, "stop": 5, "axis": 2}),
     ((5, 3, 9), "slice", {"start": 4, "stop": 8, "axis": 3}),
     ((5, 6, 3), "split", {"parts": [1, 5], "axis": 2}),
@@ -69,6 +74,20 @@ def test_places_of_maxima_are_the_first_of_equals_and_nan_before_all() -> None:
     wanted = [inputs["x"].argmax(axis) for axis in (1, 2, 3)] + [inputs["row"].argmax(1)]  # to NumPy NaN is the largest
     for given, place in zip(every_way(compile_native(net.graph), inputs).values(), wanted, strict=True):
         np.testing.assert_array_equal(given, place)
+
+
+@every_cpu
+def test_layouts_change_between_rims_and_without(cpu: str) -> None:
+    """A normalisation wants channel after channel, in rows of its own or as one; convolutions do not."""
+    net = Net()
+    for high, wide in ((3, 19), (5, 5), (2, 40), (1, 3), (6, 1)):
+        for channels in (5, 16, 35):
+            x = net.input(f"x_{high}_{channels}", image(channels, high, wide))
+            y = net.chain(x, stage("conv", channels=channels + 1, kernel=3, pad=1), stage("relu"))
+            z = net.chain(y, stage("layernorm"))
+            net.output(net.chain(z, stage("conv", channels=2, kernel=3, pad=1)), net.chain(x, stage("layernorm")))
+            net.output(y, net.chain(y, stage("conv", channels=2, kernel=(1, 3), pad=(0, 1))))
+    hold(net.graph, cpu, batch=2)
 
 
 @pytest.mark.parametrize("axis", [2, 3])

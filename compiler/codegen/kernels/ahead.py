@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from ...schedule.target import Target
-from ..emit import Emitter, Var
+from ..emit import Emitter, Int, Var
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Following:
     """What one tile fetches of the following weights. When all are fetched, it is the last share again, which costs
     little."""
 
-    def __init__(self, e: Emitter, a: Mapping[str, str], vectors: int, weights: str, tile: str):
+    def __init__(self, e: Emitter, a: Mapping[str, str], vectors: int, weights: str, tile: str, taps: Int = 1):
         self._e, self._share, self._times = e, a["share"], fetches(vectors, e.target)
-        each = e.mul_int(e.mul_int(a["blocks"], e.lanes * self._times), self._share)
+        each = e.mul_int(e.mul_int(e.mul_int(a["blocks"], taps), e.lanes * self._times), self._share)
         self.place = Var("ptr", e.at(weights, e.mul_int(e.min_int(tile, a["last_share"]), each)))
 
     def fetch(self) -> None:

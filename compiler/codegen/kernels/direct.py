@@ -79,7 +79,7 @@ class Direct:
         size, vectors, pixels = e.target.vector_bytes, self.vectors, self.pixels
         columns, side = registers(e, vectors, self.last), 2 if self.pooled else 1
         with e.kernel(name, self.arguments) as a:
-            room = self.epilogue.room(e, pixels)
+            rooms = [self.epilogue.room(e, pixels) for _ in columns]
             tiles = e.div_int(e.add_int(a["columns"], pixels - 1), pixels)
             last_tile = e.sub_int(a["columns"], pixels)
             plane = e.mul_int(a["rows"], tiles)
@@ -114,14 +114,18 @@ class Direct:
                     following = None
                     if self.ahead.following:
                         number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
-                        following = Following(e, a, vectors, e.at(weights, a["weights_group"]), number)
+                        taps = 1 if self.pointwise else e.mul_int(a["kernel_height"], a["kernel_width"])
+                        following = Following(e, a, vectors, e.at(weights, a["weights_group"]), number, taps)
                     results: list[list[str]] = [[] for _ in columns]
                     for k, rows in enumerate(high):
                         sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
                         line_at = e.at(here, e.mul_int(a["input_row"], k))
                         self._tile(e, columns, a, line_at, weights, following, rows, self._columns(e, a, x), sums)
+                        done = [[pixel[v].value for pixel in sums] for v in range(vectors)]
+                        for block, values, room in zip(blocks, done, rooms, strict=True):
+                            block.put_away(values, room)
                         for v, block in enumerate(blocks):
-                            values = block.finish_all([pixel[v].value for pixel in sums], room)
+                            values = block.finish_all(done[v], rooms[v])
                             results[v] = self._pool(block.e, results[v], values) if self.pooled else values
                     gaps = [seam.gaps(p, a["gap"]) if seam and self.gaps else 0 for p in range(pixels)]
                     for v, register in enumerate(columns):
@@ -178,8 +182,8 @@ class Direct:
         plane, tap = Var("ptr", source), self.vectors * e.target.vector_bytes
         full = tap if self.planar else tap * e.lanes  # bytes of a tap's weights
         w = Var("ptr", e.at(weights, e.mul_int(skipped, full)))
-        carried = [w, *(total for pixel in sums for total in pixel)]
-        with e.loop("block", a["blocks"], vary=[plane, *([following.place] if following else []), *carried]):
+        carried = [w, *([following.place] if following else []), *(total for pixel in sums for total in pixel)]
+        with e.loop("block", a["blocks"], vary=[plane, *carried]):
             with self._taps(e, a, plane.value, full, high, wide, w, carried) as here:
                 if self.ahead.pixels:
                     self._fetch(e, e.at(here, e.mul_int(a["input_plane"], _BLOCKS if self.pointwise else 1)))

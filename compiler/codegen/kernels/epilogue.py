@@ -56,12 +56,13 @@ class Epilogue:
         return (*(("@tables",) if self.tables else ()), *names)
 
     def room(self, e: Emitter, pixels: int) -> str:
-        """Memory for a tile's sums while a long chain goes over them one by one, or none: of 16 registers LLVM would
+        """Memory for a vector's sums while a long chain goes over them by pairs, or none: of 16 registers LLVM would
         leave it the stack, so that each step waits for the one before. To be asked for first in a kernel."""
         trial = Emitter(e.target)
         extras, seam = len(self.extras), Seam(trial, "%row", "%left")
         Block(trial, self, 0, ["%table"] * self.tables, ["%extra"] * extras, ["%gap"] * extras, seam).finish("%sum", 0)
-        return e.array(pixels) if e.target.registers == 16 and trial.text().count("\n") > _LONG else ""
+        long = trial.text().count("\n") > _LONG
+        return e.array(pixels) if pixels > 1 and long and e.target.registers == 16 else ""
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ class Block:
         """The chain applied to the vector of one pixel, counted from the block's first, whose bias it has."""
         return self._chain(self.e, value, self.tables, [self._extra(i, pixel) for i in range(len(self.extras))])
 
+    def put_away(self, values: Sequence[str], room: str) -> None:
+        """Leave registers to `finish_all`, which takes the sums of all pixels from their room, if they have one."""
+        for pixel, value in enumerate(values if room else ()):
+            self.e.store(value, room, pixel * self.e.target.vector_bytes)
+
     def finish_all(self, values: Sequence[str], room: str) -> list[str]:
         """The chain applied to all pixels from the first on. Where they have `room` it is a loop over pairs: two chains
         side by side keep a CPU busy that would have to look far ahead for the next one. Two half registers go through
@@ -156,15 +162,13 @@ class Block:
             pairs = [(p, min(p + 1, count - 1)) for p in range(0, count, 2)]
             results = [self._finish_two(values[p], values[q], p, q) for p, q in pairs]
             return [value for two in results for value in two][:count]
-        for pixel, value in enumerate(values):
-            e.store(value, room, pixel * size)
         with e.loop("pixel", count // 2 * 2, step=2) as pixel:
             here = e.at(room, e.mul_int(pixel, size))
             a, b = self._finish_two(e.load(here), e.load(here, size), pixel, e.add_int(pixel, 1))
             e.store(a, here)
             e.store(b, here, size)
-        paired = [e.load(room, pixel * size) for pixel in range(count // 2 * 2)]
-        return [*paired, *(self.finish(values[pixel], pixel) for pixel in range(len(paired), count))]
+        rest = [self.finish(e.load(room, pixel * size), pixel) for pixel in range(count // 2 * 2, count)]
+        return [*(e.load(room, pixel * size) for pixel in range(count // 2 * 2)), *rest]
 
     def _finish_two(self, a: str, b: str, first: Int, second: Int) -> list[str]:
         """The chain applied to two pixels as one register."""

@@ -119,5 +119,7 @@ class Tapwise:
         for v in range(self.vectors):
             totals = [e.load(sums, (p * self.vectors + v) * size) for p in range(self.pixels)]
             out = e.at(e.at(line, e.mul_int(a["output_plane"], v)), place)
-            for p, value in enumerate(tail.block(v, place).finish_all(totals, room)):
+            block = tail.block(v, place)
+            block.put_away(totals, room)
+            for p, value in enumerate(block.finish_all(totals, room)):
                 e.store(value, out, p * size)

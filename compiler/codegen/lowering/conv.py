@@ -45,23 +45,30 @@ def lower_direct(planner: Planner, region: Region) -> None:
         words["width"] = y.width
     if gaps:
         words["gap"] = y.gap_bytes
-    group = words["weights_group"]
-    assert isinstance(group, int)
-    target, tiles = planner.schedule.target, rows * -(-columns // choice.pixels)
-    ahead = Ahead(
-        pixels=not planar and (skips or exceeds_caches(x, planner)),
-        tensors=exceeds_caches(y, planner),
-        following=pointwise and fetches_following(tiles // 2) and 2 * group + x.bytes <= target.l2_bytes,
-        stream=bytes_ahead(group, 4 * target.lanes**2 * choice.vectors * prod(op.kernel), target),
+    tiles = rows * -(-columns // choice.pixels)
+    ahead, more = weights_ahead(planner, words, x, choice, tiles, prod(op.kernel))
+    words |= more
+    ahead = replace(
+        ahead, pixels=not planar and (skips or exceeds_caches(x, planner)), tensors=exceeds_caches(y, planner)
     )
-    if ahead.following:
-        words |= share_words(tiles // 2, choice.vectors, target)
     pooled = pooling and ("max" if pooling.op.name == "maxpool" else "mean")
     kernel = direct.Direct(
         choice.pixels, choice.vectors, last, window.stride[1], pointwise, planar, skips, ahead, tail,
         pooled=pooled, gaps=gaps, narrows=narrows,
     )  # fmt: skip
     planner.step(kernel, words, [x, *reads], [y])
+
+
+def weights_ahead(
+    planner: Planner, words: dict[str, Word], x: Buffer, choice: Choice, tiles: int, taps: int
+) -> tuple[Ahead, dict[str, Word]]:
+    """What so many tiles fetch of weights, and the words that it needs."""
+    target, group = planner.schedule.target, words["weights_group"]
+    assert isinstance(group, int)
+    following = x.layout.block > 1 and fetches_following(tiles // 2) and 2 * group + x.bytes <= target.l2_bytes
+    stream = bytes_ahead(group, 4 * target.lanes**2 * choice.vectors * taps, target)
+    more: dict[str, Word] = {**share_words(tiles // 2, choice.vectors, target)} if following else {}
+    return Ahead(following=following, stream=stream), more
 
 
 def exceeds_caches(x: Buffer, planner: Planner) -> bool:

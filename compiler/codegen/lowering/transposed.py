@@ -8,11 +8,10 @@ from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import ConvTranspose
 from ...schedule.phases import Phase, phases
-from ..kernels.ahead import Ahead
 from ..kernels.direct import Direct
 from ..kernels.gather import Gather
 from ..program import Address, Buffer, Kernel, Planner, Word
-from .conv import direct_words, gather_words
+from .conv import direct_words, gather_words, weights_ahead
 from .epilogue import epilogue, param
 
 
@@ -34,8 +33,11 @@ def lower_transposed(planner: Planner, region: Region) -> None:
             step |= gather_words(planner, region, taken, op.groups, x, 1)
         else:
             tile = choice.pixels, choice.vectors, planner.lanes
-            kernel = Direct(*tile, 1, False, False, False, Ahead(), tail, op.stride[1])
             step |= direct_words(planner, region, taken, op.groups, x, y, choice)
+            tiles = down.count * -(-across.count // choice.pixels)
+            ahead, more = weights_ahead(planner, step, x, choice, tiles, len(down.taps) * len(across.taps))
+            step |= more
+            kernel = Direct(*tile, 1, False, False, False, ahead, tail, op.stride[1])
         planner.step(kernel, step, [x, *reads], [y])
 
 
