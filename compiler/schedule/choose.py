@@ -18,6 +18,8 @@ from .cost import (
     dense_tile,
     depthwise_pixels,
     direct_cycles,
+    dot_cycles,
+    dot_pixels,
     fold_cycles,
     halves_last,
     images_at_once,
@@ -29,7 +31,7 @@ from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
 from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
 from .target import Target
-from .tiles import filterings, fits_tapwise, folding, rim_of_tiles, tiles
+from .tiles import filterings, fits_dot, fits_tapwise, folding, rim_of_tiles, tiles
 
 LOSSES = ("mse", "cross_entropy")
 _PLAIN = {
@@ -45,7 +47,7 @@ _PLAIN = {
 _ALONG = {"concat": ("concat", "join"), "slice": ("slice", "cut"), "split": ("slice", "cut")}  # channels, another axis
 ANCHORS = frozenset({"conv", "depthwise", "conv_transpose", "dense", *_PLAIN, *_ALONG})  # with kernels of their own
 ALGORITHMS = (
-    "direct", "tapwise", *WINOGRAD, "gather", "depthwise", "grouped", "transposed", "transposed gather", "dense",
+    "direct", "tapwise", "dot", *WINOGRAD, "gather", "depthwise", "grouped", "transposed", "transposed gather", "dense",
     "image", "map",
     *dict.fromkeys(_PLAIN.values()), POOLED, *dict.fromkeys(name for pair in _ALONG.values() for name in pair),
 )  # fmt: skip
@@ -151,6 +153,8 @@ def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims:
         return Choice("grouped", depthwise_pixels(op.window(x.type), width, target, inside))
     if op.groups > 1 and (inside % lanes or outside % lanes):
         return Choice("gather")
+    if fits_dot(op, channels, lanes):
+        return Choice("dot", dot_pixels(out, width, target))
     strided, rimmed = op.stride != (1, 1), _rimmed(region, schedule, rims)
     solid = strided or _root(schedule.places, x.name) not in rims
     vectors, half = -(-outside // lanes), halves_last(outside, lanes)
@@ -199,6 +203,10 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     choice = Choice(
         "tapwise" if heavy and not pooling and fits_tapwise(op, channels, target.lanes) else "direct", *tile
     )
+    if fits_dot(op, channels, target.lanes) and not pooling:
+        dot = dot_cycles(window, (size[0], size[1]), channels, out, target)
+        if dot < cycles:
+            cycles, choice = dot, Choice("dot", dot_pixels(out, size[1], target))
     if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
     cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
@@ -310,7 +318,9 @@ def _rim_of(choice: Choice, op: Conv, x: Value, y: Value) -> Sides:
     if choice.algorithm in WINOGRAD:
         filtering = WINOGRAD[choice.algorithm]
         return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], filtering)
-    _, left, _, right = rim_of(op.window(x.type), x, y)
+    top, left, bottom, right = rim_of(op.window(x.type), x, y)
+    if choice.algorithm == "dot":
+        return top, left, bottom, right
     reach = (choice.pixels - 1) * op.stride[1]
     return 0, min(left, reach), 0, min(right, reach)
 

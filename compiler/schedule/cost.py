@@ -31,6 +31,7 @@ _TILES = 32  # that use the same weights; no more are too few to halve for two t
 _SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
 _LATENCY = 4.0  # cycles of a multiply-add
 _STREAM, _TRICKLE = 20.0, 10.0  # bytes of weights a cycle, from the L2 cache and from beyond
+_SUM = 6.0  # cycles to add up the lanes of a register
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -198,6 +199,19 @@ def dense_tile(vectors: int, target: Target) -> tuple[int, int]:
     one that computes the least twice."""
     group = min((v for v in (4, 3, 5) if v <= vectors), key=lambda v: -(-vectors // v) * v, default=vectors)
     return min(8, (target.registers - group - 1) // group), group
+
+
+def dot_pixels(outputs: int, columns: int, target: Target) -> int:
+    """Pixels of a tile of dot products: the fewest tiles whose sums fit beside the weights and a pixel."""
+    return ceil(columns / ceil(columns / ((target.registers - outputs - 1) // outputs)))
+
+
+def dot_cycles(window: Window, size: tuple[int, int], channels: int, outputs: int, target: Target) -> float:
+    """A register of input channels is loaded for each pixel and tap, and one of weights for a tile."""
+    pixels = dot_pixels(outputs, size[1], target)
+    tap = max(pixels * outputs, pixels + outputs, 2 * _LATENCY) / 2 + _LOOP
+    sums = pixels * outputs * _SUM
+    return size[0] * ceil(size[1] / pixels) * (tap * prod(window.kernel) * channels / target.lanes + sums)
 
 
 def depthwise_rooms(window: Window, target: Target, inside: int = 1) -> dict[tuple[int, int], int]:

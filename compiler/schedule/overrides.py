@@ -12,10 +12,10 @@ from ..ops.conv import Conv, ConvTranspose
 from .phases import phases
 from .schedule import BATCH_TILE, WINOGRAD, Choice
 from .target import Target
-from .tiles import filterings, fits_tapwise, tiles
+from .tiles import filterings, fits_dot, fits_tapwise, tiles
 
 CODE = "E0506"
-_CONVOLUTIONS = ("direct", "tapwise", *WINOGRAD)
+_CONVOLUTIONS = ("direct", "tapwise", "dot", *WINOGRAD)
 
 
 def read_choices(text: str) -> dict[str, Choice]:
@@ -71,6 +71,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0 and given.algorithm == "tapwise":
         return "`tapwise` takes whole vectors of input channels, and no groups"
+    if columns == 0 and given.algorithm == "dot":
+        return "`dot` takes whole vectors of input channels, few output channels, and no groups"
     if columns == 0:
         _, taps, stride = WINOGRAD[given.algorithm]
         size = f"{taps}x{taps}, stride {stride}" if stride > 1 else f"{taps}x{taps} counted in strides"
@@ -105,6 +107,8 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
     vectors = -(-(out // op.groups) // target.lanes)
     if given.algorithm == "tapwise":
         return width * fits_tapwise(op, x.type.known[0], target.lanes), vectors
+    if given.algorithm == "dot":
+        return width * fits_dot(op, x.type.known[0], target.lanes), 1
     if given.algorithm not in WINOGRAD:
         return (height * width if given.merged and not rimmed else width), vectors
     if given.algorithm not in filterings(op, x.type.known[0] // op.groups, target.lanes):

@@ -44,6 +44,12 @@ def fits_tapwise(op: Conv, channels: int, lanes: int) -> bool:
     return op.groups == 1 and channels % lanes == 0
 
 
+def fits_dot(op: Conv, channels: int, lanes: int) -> bool:
+    """Whether the lanes of a convolution can be input channels: outputs are so few that a register of them has most of
+    its lanes idle."""
+    return op.groups == 1 and channels % lanes == 0 and op.channels <= lanes // 2
+
+
 def folding(window: Window, filtering: Filtering) -> int:
     """How much of a window's stride is folded into channels: all of it, or 1 for nothing."""
     return window.stride[0] // filtering.stride

@@ -157,7 +157,29 @@ def between_rims(lanes: int) -> Graph:
     return net.graph
 
 
-FAMILIES = [plain, grouped, depthwise, literal, shared, residual, between_rims]
+def few(lanes: int) -> Graph:
+    """To so few channels that lanes are those of the input."""
+    net = Net()
+    for i, (channels, size) in enumerate(
+        [(lanes, (5, 9)), (3 * lanes, (7, 31)), (2 * lanes, (2, 1)), (lanes, (9, 16))]
+    ):
+        x = net.input(f"x{i}", image(channels, *size))
+        for out in (1, 2, lanes // 2):
+            for kernel, pad, stride, dilation in (
+                (1, 0, 1, 1), ((1, 2), 0, (2, 1), 1), (3, 1, 1, 1),
+                ((3, 5), (2, 0, 1, 4), (1, 2), (1, 2)), (9, 8, 3, 1),
+            ):  # fmt: skip
+                if size[1] == 1 and kernel in ((1, 2), (3, 5)):
+                    continue  # they do not fit
+                attributes = {"channels": out, "kernel": kernel, "pad": pad, "stride": stride, "dilation": dilation}
+                y = net.chain(x, stage("conv", **attributes, bias=out > 1))
+                net.output(net.chain(y, stage("relu")) if kernel == 1 else y)
+        rows = net.chain(x, stage("conv", channels=2, kernel=3, pad=1), stage("prelu"))
+        net.output(net.apply(stage("add"), rows, net.chain(x, stage("conv", channels=2, kernel=1))).output)
+    return net.graph
+
+
+FAMILIES = [few, plain, grouped, depthwise, literal, shared, residual, between_rims]
 
 
 @every_cpu
@@ -239,6 +261,18 @@ def test_what_is_no_number_stays_in_its_group(cpu: str):
         (result,) = every_way(native, {"x": numbers}).values()
         lost = np.isnan(result).any(axis=(0, 2, 3)).reshape(5, outside)
         assert lost[2].all() and not lost[[0, 1, 3, 4]].any(), (inside, outside)
+
+
+@any_cpu
+def test_lanes_are_input_channels_where_outputs_are_few(cpu: str):
+    lanes = target(cpu).lanes
+    for out, channels, dotted in ((1, 8 * lanes, True), (lanes // 2 + 1, 8 * lanes, False), (1, 8 * lanes + 1, False)):
+        net = Net()
+        x = net.input("x", image(channels, 64, 64))
+        net.output(net.chain(x, stage("conv", channels=out, kernel=9, pad=4)))
+        net.output(net.chain(x, stage("conv", channels=out, kernel=1)))
+        choices = program_of(with_random_weights(net.graph), Options(cpu)).schedule.choices.values()
+        assert sum(choice.algorithm == "dot" for choice in choices) == 2 * dotted, (out, channels)
 
 
 @any_cpu

@@ -15,6 +15,7 @@ from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.depthwise import Depthwise
 from cnnc.compiler.codegen.kernels.direct import Direct
+from cnnc.compiler.codegen.kernels.dot import Dot
 from cnnc.compiler.codegen.kernels.epilogue import Epilogue, Link, Operand
 from cnnc.compiler.codegen.kernels.peak import Multiplying
 from cnnc.compiler.codegen.kernels.tapwise import Tapwise
@@ -24,7 +25,7 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.ops.conv import Window
-from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_resident
+from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_resident, dot_pixels
 from cnnc.compiler.schedule.schedule import WINOGRAD, Filtering
 from cnnc.compiler.schedule.target import Target, target
 
@@ -101,6 +102,19 @@ def test_tap_by_tap_sums_stay_in_registers(cpu: str):
         assert len(SUM.findall(inner)) == pixels * vectors * level.lanes, (pixels, vectors)
         if level.registers == 32 or (level.fma and vectors > 1):
             assert not SPILL.search(inner), (pixels, vectors)
+
+
+@any_cpu
+def test_dot_products_stay_in_registers(cpu: str):
+    level = target(cpu)
+    for outputs in range(1, level.lanes // 2 + 1):
+        pixels = dot_pixels(outputs, 1 << 20, level)
+        e = Emitter(level)
+        Dot(pixels, outputs, 1, Epilogue(bias=True)).emit(e, "tile")
+        inner = innermost(assembly_of(e.text(), level))
+        if level.fma:
+            assert len(SUM.findall(inner)) == pixels * outputs
+            assert not SPILL.search(inner), (pixels, outputs)
 
 
 @any_cpu

@@ -39,7 +39,9 @@ def test_a_schedule_reads_as_it_prints(cpu: str):
 NAMES = sorted(compile_native(GRAPH).program.schedule.choices)
 choices = st.builds(
     Choice,
-    st.sampled_from(["direct", "tapwise", *WINOGRAD, "depthwise", "grouped", "dense", "transposed", "gather", "pool"]),
+    st.sampled_from(
+        ["direct", "tapwise", "dot", *WINOGRAD, "depthwise", "grouped", "dense", "transposed", "gather", "pool"]
+    ),
     st.integers(0, 32), st.integers(0, 5), st.booleans(), st.integers(1, 3), st.booleans(),
 )  # fmt: skip
 
@@ -64,7 +66,7 @@ def test_a_choice_is_right_or_refused(name: str, choice: Choice, cpu: str):
         ("relu_1", "line 1 of the schedule names no choice: `relu_1`"),
         ("# fine\nrelu_1  quick 3 by 4", "line 2 of the schedule is no choice: `quick 3 by 4`"),
         ("relu_9  direct 3x1", "the schedule names `relu_9`, and no layer is called so"),
-        ("relu_1  depthwise 3x1", f"it can be {' or '.join(['direct', 'tapwise', *WINOGRAD])}"),
+        ("relu_1  depthwise 3x1", f"it can be {' or '.join(['direct', 'tapwise', 'dot', *WINOGRAD])}"),
         ("relu_1  direct 40x1", "a tile can have 1 to 11 pixels"),
         ("relu_1  direct 3x1 merged", "rows are not merged here"),
         ("relu_1  direct 3x1 block 2", "only Winograd's algorithm has blocks"),

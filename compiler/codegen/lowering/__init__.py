@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...schedule.schedule import POOLED
 from ..program import Lowering
-from .conv import lower_depthwise, lower_direct, lower_gather, lower_tapwise
+from .conv import lower_depthwise, lower_direct, lower_dot, lower_gather, lower_tapwise
 from .dense import lower_dense
 from .elementwise import lower_image, lower_map
 from .loss import lower_cross_entropy, lower_mse
@@ -20,6 +20,7 @@ from .winograd import lower_winograd
 LOWERINGS: dict[str, Lowering] = {
     "direct": lower_direct,
     "tapwise": lower_tapwise,
+    "dot": lower_dot,
     "winograd2": lower_winograd,
     "winograd3": lower_winograd,
     "winograd4": lower_winograd,

@@ -13,7 +13,7 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
 from ...schedule.cost import bytes_ahead, depthwise_resident, fetches_following, halves_last
 from ...schedule.schedule import Choice
-from ..kernels import depthwise, direct, gather, tapwise
+from ..kernels import depthwise, direct, dot, gather, tapwise
 from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
 from ..program import Address, Buffer, Planner, Word
@@ -186,6 +186,29 @@ def pack_tapwise(weight: Numbers, lanes: int, vectors: int) -> Packed:
             group[..., : len(taken)] = taken.transpose(2, 3, 1, 0)
 
     return Packed((ceil(blocks / vectors), *kernel, inside, size), write)
+
+
+def lower_dot(planner: Planner, region: Region) -> None:
+    op, window, x, weight, bias = _parts(planner, region)
+    assert isinstance(op, Conv)
+    choice = planner.schedule.choices[region.node.name]
+    tail, words, reads = epilogue(planner, region, bias=bias)
+    y, packed = planner.result(region.node.output), pack_dot(np.asarray(weight), planner.lanes)
+    words |= _walk(x, y, window) | {
+        "weights": planner.constant(f"{region.node.name} weights", packed),
+        "blocks": y.blocks,
+        "rows": y.height,
+        "columns": y.width,
+        "deep": x.blocks,
+        "input_plane": x.plane_bytes,
+    }
+    planner.step(dot.Dot(choice.pixels, op.channels, op.stride[1], tail), words, [x, *reads], [y])
+
+
+def pack_dot(weight: Array, lanes: int) -> Array:
+    """`[out][in][kh][kw]` as `[block][kh][kw][out][in lane]`."""
+    out, inside, *kernel = weight.shape
+    return weight.reshape(out, inside // lanes, lanes, *kernel).transpose(1, 3, 4, 0, 2)
 
 
 def lower_depthwise(planner: Planner, region: Region) -> None:
