@@ -272,6 +272,7 @@ LOWERINGS = _of(
     ("loss.py", "lasting=True", "lasting=False", "others write over a sum between two images", LOSSES),
     ("loss.py", "ImageNumber() if batched else 0", "ImageNumber()", "a loss of losses is their mean so far", LOSSES),
     ("move.py", "rows % op.n * op.n * part", "rows % op.n * part", "rows of a pixel's parts are columns", PLACES),
+    ("move.py", "np.array_equal(channels, every)", "True", "all channels come as they are", PLACES),
     ("move.py", "2 * (size - 1) - index", "2 * size - 1 - index", "a reflection repeats the edge", PLACES),
     ("move.py", "first += sizes[axis]", "first += 0", "all parts are joined at the beginning", PLACES),
     ("norm.py", "\"size\": each * plane", "\"size\": plane", "a group is its first channel", PLACES),

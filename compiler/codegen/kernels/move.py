@@ -11,7 +11,10 @@ from ..emit import Emitter
 class Move:
     """Three nested counts, each with two tables of byte offsets, one into the input and one into the output; a number's
     address is the sum of its three. An offset below zero in the input's tables makes the sum negative: a zero comes
-    from nowhere. One kernel transposes, pads, crops, shuffles and joins, in any layout."""
+    from nowhere. One kernel transposes, pads, crops, shuffles and joins, in any layout; where channels stay as they are
+    it moves `blocks` of them."""
+
+    blocks: bool = False
 
     arguments = (
         "@input", "@output",
@@ -30,6 +33,9 @@ class Move:
                 with e.loop("column", a["columns"]) as x:
                     where = e.add_int(source, e.load_int(a["from_column"], x))
                     there = e.compare("sge", where, 0)
-                    value = e.load_float(e.at(a["input"], e.choose(there, "i64", where, 0)))
-                    value = e.choose(there, "float", value, "0.0")
-                    e.store_float(value, e.at(a["output"], e.add_int(target, e.load_int(a["to_column"], x))))
+                    here = e.at(a["input"], e.choose(there, "i64", where, 0))
+                    to = e.at(a["output"], e.add_int(target, e.load_int(a["to_column"], x)))
+                    if self.blocks:
+                        e.store(e.choose(there, e.vector, e.load(here), "zeroinitializer"), to)
+                    else:
+                        e.store_float(e.choose(there, "float", e.load_float(here), "0.0"), to)

@@ -68,6 +68,9 @@ def move(
     where it goes."""
     sizes = target.channels, target.height, target.width
     places = along(target, sizes, map(np.arange, sizes)) if places is None else places
+    blocks = _in_blocks(planner, source, origins[0]) and _in_blocks(planner, target, places[0])
+    if blocks:
+        origins, places = ([channels[:: planner.lanes], *others] for channels, *others in (origins, places))
     words: dict[str, Word] = {
         "input": Address(source), "output": Address(target),
         "planes": len(places[0]), "rows": len(places[1]), "columns": len(places[2]),
@@ -76,7 +79,13 @@ def move(
         for axis, table in zip(("plane", "row", "column"), tables, strict=True):
             name = f"{target.name} {side} {axis}"
             words[f"{side}_{axis}"] = planner.constant(name, np.asarray(table, np.int64))
-    planner.step(Move(), words, [source], [target])
+    planner.step(Move(blocks), words, [source], [target])
+
+
+def _in_blocks(planner: Planner, buffer: Buffer, channels: Array) -> bool:
+    """Whether these are all of a blocked buffer's channels, as they come."""
+    every = buffer.channel_bytes(np.arange(buffer.channels))
+    return buffer.layout.block == planner.lanes and np.array_equal(channels, every)
 
 
 def along(buffer: Buffer, sizes: Sequence[int], indices: Iterable[Array]) -> list[Array]:
