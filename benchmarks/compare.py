@@ -1,6 +1,6 @@
 """cnnc beside its peers: the same definition and weights, in turns, on the same cores.
 
-    python benchmarks/compare.py                                       # everything, one thread, one image
+    python benchmarks/compare.py                                       # networks of the examples, one thread, one image
     python benchmarks/compare.py ResNet-18 ResNet-50 --threads 2 --engines ncnn,mnn --json out.json
 
 Each engine lives in a process of its own; short bursts go round from engine to engine, so that drift of the machine
@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from engines import ENGINES
 from machine import machine, versions
-from networks import SUBJECTS, Subject
+from networks import ALL, OTHERS, SUBJECTS, Subject
 from process import Failure, Worker
 from report import Figures, Run, lines, markdown
 from safetensors.numpy import save_file
@@ -109,7 +109,9 @@ def _failing(run: Run, subject: Subject, workers: list[Worker], worker: Worker) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("networks", nargs="*", help=f"of {', '.join(SUBJECTS)}; all by default")
+    parser.add_argument(
+        "networks", nargs="*", help=f"by default {', '.join(SUBJECTS)}; there are also {', '.join(OTHERS)}"
+    )
     parser.add_argument("--engines", help=f"peers, comma-separated, of {', '.join(ENGINES)}; all by default")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
@@ -119,7 +121,7 @@ def main() -> None:
     given = parser.parse_args()
     networks = given.networks or list(SUBJECTS)
     engines = list(dict.fromkeys(["cnnc", *(given.engines.split(",") if given.engines else ENGINES)]))
-    for name in {*networks, *engines} - {*SUBJECTS, *ENGINES}:
+    for name in {*networks, *engines} - {*ALL, *ENGINES}:
         parser.error(f"there is no `{name}`")
     cores = sorted(os.sched_getaffinity(0))[-given.threads :]
     if len(cores) != given.threads:
@@ -129,7 +131,7 @@ def main() -> None:
     run = Run(command, date.today().isoformat(), machine(), versions(engines), given.threads, given.batch)
     print(f"{run.machine}; {given.threads} thread(s), batch {given.batch}")
     for name in networks:
-        measure(run, SUBJECTS[name], engines, cores, given.rounds)
+        measure(run, ALL[name], engines, cores, given.rounds)
         if name in run.results:
             print(lines(name, run.results[name]), flush=True)
         if given.json:

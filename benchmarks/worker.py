@@ -41,9 +41,9 @@ def main() -> None:
     os.sched_setaffinity(0, cores)  # before an engine is imported and counts the cores
 
     from engines import ENGINES
-    from networks import SUBJECTS
+    from networks import ALL
 
-    call = ENGINES[name].prepare(SUBJECTS[network], folder, np.load(folder / "input.npy"), len(cores))
+    call = ENGINES[name].prepare(ALL[network], folder, np.load(folder / "input.npy"), len(cores))
     np.save(folder / f"{name}.npy", call())
     if not pinned(cores):
         raise SystemExit(f"{name} runs threads on other cores than {sorted(cores)}")
