@@ -45,6 +45,7 @@ CASES: list[tuple[tuple[int, ...], str, dict[str, Any]]] = [
     ((3, 4, 5), "log_softmax", {"axis": 3}),
     ((18, 3, 5), "instancenorm", {}),
     ((5, 3, 3), "instancenorm", {"affine": False}),
+    ((40, 9, 17), "instancenorm", {"eps": 1e-3}),
     ((18, 3, 5), "groupnorm", {"groups": 3}),
     ((20,), "groupnorm", {"groups": 4}),
     ((21, 3, 7), "layernorm", {"eps": 1e-6}),
@@ -78,7 +79,7 @@ def test_places_of_maxima_are_the_first_of_equals_and_nan_before_all() -> None:
 
 @every_cpu
 def test_layouts_change_between_rims_and_without(cpu: str) -> None:
-    """A normalisation wants channel after channel, in rows of its own or as one; convolutions do not."""
+    """Some normalisations want channel after channel, in rows of their own or as one; convolutions do not."""
     net = Net()
     for high, wide in ((3, 19), (5, 5), (2, 40), (1, 3), (6, 1)):
         for channels in (5, 16, 35):
@@ -86,6 +87,8 @@ def test_layouts_change_between_rims_and_without(cpu: str) -> None:
             y = net.chain(x, stage("conv", channels=channels + 1, kernel=3, pad=1), stage("relu"))
             z = net.chain(y, stage("layernorm"))
             net.output(net.chain(z, stage("conv", channels=2, kernel=3, pad=1)), net.chain(x, stage("layernorm")))
+            each = net.chain(y, stage("instancenorm"))
+            net.output(net.chain(each, stage("conv", channels=2, kernel=3, pad=1)), net.chain(x, stage("instancenorm")))
             net.output(y, net.chain(y, stage("conv", channels=2, kernel=(1, 3), pad=(0, 1))))
     hold(net.graph, cpu, batch=2)
 

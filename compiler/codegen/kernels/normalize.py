@@ -1,4 +1,4 @@
-"""Normalisations that measure what they divide by: by group of channels, or by position."""
+"""Normalisations that measure what they divide by: by group of channels, by channel, or by position."""
 
 from __future__ import annotations
 
@@ -56,6 +56,48 @@ class GroupNorm:
             value = of(e.load_masked(e.at(source, e.mul_int(x, 4)), mask))
             total.add(e.choose_lanes(mask, value, "zeroinitializer"))
         return e.across(total.value, Arithmetic(e).add)
+
+
+@dataclass(frozen=True)
+class InstanceNorm:
+    """Blocked images: each channel of `rows` x `columns` pixels is brought to mean 0 and variance 1, then scaled and
+    shifted by its own numbers. Each lane is a channel."""
+
+    eps: float
+
+    arguments = (
+        "@input", "@output", "@scale", "@shift", "blocks", "rows", "columns",
+        "input_plane", "input_row", "output_plane", "output_row",
+    )  # fmt: skip
+
+    def emit(self, e: Emitter, name: str) -> None:
+        words, size = Arithmetic(e), e.target.vector_bytes
+        with e.kernel(name, self.arguments) as a:
+            lo, hi = e.share(a["blocks"])
+            with e.loop("block", hi, start=lo) as block:
+                source, target = (e.at(a[side], e.mul_int(block, a[f"{side}_plane"])) for side in ("input", "output"))
+                scale, shift = (e.load(e.at(a[table], e.mul_int(block, size))) for table in ("scale", "shift"))
+                pixels = e.mul_int(a["rows"], a["columns"])
+                count = e.splat(e.set(f"sitofp i64 {pixels} to float"))
+                axes = [("row", a["rows"], a["input_row"]), ("column", a["columns"], size)]
+                total, square = Total(e), Total(e)
+                with e.walk(source, axes, [total.sum]) as at:
+                    total.add(e.load(at))
+                mean = words.div(total.value, count)
+                with e.walk(source, axes, [square.sum]) as at:
+                    away = words.sub(e.load(at), mean)
+                    square.add(words.mul(away, away))
+                spread = words.div(1.0, words.sqrt(words.add(words.div(square.value, count), self.eps)))
+                scale = words.mul(scale, spread)
+                with e.loop("row", a["rows"]) as row:
+                    here, there = (
+                        e.at(source, e.mul_int(row, a["input_row"])),
+                        e.at(target, e.mul_int(row, a["output_row"])),
+                    )
+                    with e.loop("column", a["columns"]) as x:
+                        place = e.mul_int(x, size)
+                        value = words.sub(e.load(e.at(here, place)), mean)
+                        e.store(words.fma(value, scale, shift), e.at(there, place))
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.norm import Groupnorm, Instancenorm, Layernorm, Lrn
 from ...ops.softmax import LogSoftmax, Softmax
 from ..kernels import lrn, normalize, softmax
 from ..kernels.epilogue import Epilogue
-from ..program import Address, Kernel, Planner, Word, row_by_row
-from .epilogue import param
+from ..program import Address, Buffer, Kernel, Planner, Word, row_by_row
+from .epilogue import pack_tables, param
 from .reduce import positions
 
 
@@ -24,9 +25,16 @@ def lower_softmax(planner: Planner, region: Region) -> None:
 
 
 def lower_normalize(planner: Planner, region: Region) -> None:
-    node, op, x = region.node, region.node.op, planner.operand(region.operands[0])
-    plane = x.height * x.width
+    op, x = region.node.op, planner.operand(region.operands[0])
     words: dict[str, Word]
+    if isinstance(op, Instancenorm) and x.layout.block > 1:
+        y = planner.result(region.node.output)
+        words = row_by_row(x, y)
+        for word, table in _scale_and_shift(planner, region, x).items():
+            packed = pack_tables([table], region.node.output, planner.lanes)
+            words[word] = planner.constant(f"{region.node.name} {word}", packed)
+        return planner.step(normalize.InstanceNorm(op.eps), words, [x], [y])
+    plane = x.height * x.width
     if isinstance(op, Layernorm):
         kernel: Kernel = normalize.LayerNorm(op.eps)
         words = {"channels": x.channels, "positions": plane, "plane": 4 * plane}
@@ -36,10 +44,18 @@ def lower_normalize(planner: Planner, region: Region) -> None:
         each = x.channels // groups
         kernel = normalize.GroupNorm(op.eps)
         words = {"groups": groups, "channels": each, "plane": plane, "size": each * plane}
-    for word, role, neutral in (("scale", "weight", 1.0), ("shift", "bias", 0.0)):
-        data = param(planner, node, role) if role in node.weights else np.full(x.channels, neutral, np.float32)
-        words[word] = planner.constant(f"{node.name} {word}", data)
+    for word, table in _scale_and_shift(planner, region, x).items():
+        words[word] = planner.constant(f"{region.node.name} {word}", table)
     _in_order(planner, region, kernel, words)
+
+
+def _scale_and_shift(planner: Planner, region: Region, x: Buffer) -> dict[str, Array]:
+    """What a normalisation has learned, a number a channel; ones and zeros if nothing."""
+    node, roles = region.node, {"scale": ("weight", 1.0), "shift": ("bias", 0.0)}
+    return {
+        word: param(planner, node, role) if role in node.weights else np.full(x.channels, neutral, np.float32)
+        for word, (role, neutral) in roles.items()
+    }
 
 
 def _in_order(planner: Planner, region: Region, kernel: Kernel, words: dict[str, Word]) -> None:
