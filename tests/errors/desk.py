@@ -34,6 +34,7 @@ model Siamese(d=4) {
 }
 """,
     "flower.cnn": "model Flower { input parts: f32[N, 4]  output probs = parts -> dense(3) -> softmax }\n",
+    "best.cnn": "model Best { input scores: f32[N, 4]  output place = scores -> argmax }\n",
     "bright.cnn": """\
 model Bright {
   input image: u8[N, 1, 28, 28]
