@@ -16,7 +16,7 @@ def test_a_rim_costs_none():
     layers = [stage("conv", channels=16, kernel=1), stage("depthwise", kernel=3, pad=1)]
     net.output(net.chain(net.input("x", image(16, 9, 9)), *layers))
     kinds, waits = zip(*barriers(net), strict=True)
-    assert kinds == ("copy", "rim", "direct", "depthwise", "copy")
+    assert kinds == ("transpose", "rim", "direct", "depthwise", "transpose")
     assert waits == (False, True, True, True, True)  # the copy need not be done for the rim, but for what reads it
 
 

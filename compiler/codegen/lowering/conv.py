@@ -65,7 +65,8 @@ def weights_ahead(
     """What so many tiles fetch of weights, and the words that it needs."""
     target, group = planner.schedule.target, words["weights_group"]
     assert isinstance(group, int)
-    following = x.layout.block > 1 and fetches_following(tiles // 2) and 2 * group + x.bytes <= target.l2_bytes
+    several = words["groups"] != 1 and fetches_following(tiles // 2)
+    following = several and x.layout.block > 1 and 2 * group + x.bytes <= target.l2_bytes
     stream = bytes_ahead(group, 4 * target.lanes**2 * choice.vectors * taps, target)
     more: dict[str, Word] = {**share_words(tiles // 2, choice.vectors, target)} if following else {}
     return Ahead(following=following, stream=stream), more
