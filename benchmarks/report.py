@@ -49,7 +49,7 @@ def best(engines: dict[str, Figures], statistic: str) -> str | None:
 def lines(network: str, engines: dict[str, Figures]) -> str:
     """A network's figures for a terminal."""
     rows = [
-        f"{network:<14}{ENGINES[engine].title:<14}"
+        f"{network:<16}{ENGINES[engine].title:<14}"
         + "".join(f"{_time(getattr(f, s)):>9} ms x{ratio(engines, engine, s):<7.2f}" for s in STATISTICS)
         + f"{f.calls:>8} calls   differs by {f.difference:.1e}"
         for engine, f in engines.items()
@@ -59,7 +59,7 @@ def lines(network: str, engines: dict[str, Figures]) -> str:
         for statistic in STATISTICS
         if (peer := best(engines, statistic))
     ]
-    return "\n".join([*rows, *([f"{network:<14}best peer: {', '.join(ends)}"] if ends else [])])
+    return "\n".join([*rows, *([f"{network:<16}best peer: {', '.join(ends)}"] if ends else [])])
 
 
 def markdown(run: Run) -> str:
