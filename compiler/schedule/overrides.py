@@ -86,7 +86,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
         return f"a tile can have 1 to {vectors} vectors"
     if given.algorithm in WINOGRAD and vectors % given.vectors:
         return f"{given.vectors} does not divide its {vectors} vectors of channels"
-    needed = given.pixels * given.vectors + given.vectors + 1
+    sums = region.node.output.type.known[0] if given.algorithm == "dot" else given.vectors  # of a pixel
+    needed = given.pixels * sums + sums + 1
     return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""
 
 
