@@ -36,6 +36,11 @@ block residual {
   input x
   output y = x + (x -> conv_bn(x.channels, 3, groups=x.channels) -> relu6)
 }
+block learned {
+  input x
+  param gamma: f32[x.channels, 1, 1]
+  output y = x - gamma * x
+}
 block scaled {
   input x
   param gamma: f32[x.channels, 1, 1] = 2
@@ -51,6 +56,12 @@ MODELS = {
     "sums": "x -> [relu, sigmoid] -> add",
     "scores": "x -> global_avgpool -> flatten -> dense(5) -> dropout(0.5) -> dense(3, bias=false) -> softmax",
     "larger": "x -> resize(13, 20)",
+    "one-sided": "x -> conv(4, 3, stride=2, pad=(0, 0, 1, 1)) -> leaky_relu(0.2)",
+    "spelled out": "x -> [silu, gelu, hardsigmoid, hardswish] -> concat",
+    "dealt out": "x -> conv(8, 1) -> channel_shuffle(4) -> pixel_shuffle(2) -> slice(1, 2)",
+    "stamped": "x -> conv_transpose(4, 4, stride=2, pad=1) -> upsample(2)",
+    "mirrored": "x -> pad(2, mode=reflect) -> [layernorm, instancenorm] -> concat",
+    "learned": "x -> learned",
 }
 # What no peer but ONNX Runtime is given.
 OTHERS = {
