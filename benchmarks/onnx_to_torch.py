@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,7 +163,7 @@ def _call(graph: fx.Graph, kind: str, a: Attributes, operands: list[fx.Node], we
         return graph.call_function(torch.reshape, (*operands, weights[0].tolist()))
     if kind == "Slice":
         start, stop, axis = (int(weight) for weight in weights)
-        return graph.call_function(torch.narrow, (*operands, axis, start, stop - start))
+        return graph.call_function(operator.getitem, (*operands, (slice(None),) * axis + (slice(start, stop),)))
     if kind == "Concat":
         return graph.call_function(torch.cat, (operands, a["axis"]))
     if kind == "Cast":
