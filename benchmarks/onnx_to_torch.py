@@ -122,6 +122,8 @@ def load(path: Path) -> fx.GraphModule:
         operands = [values[name] for name in node.input if name in values]
         weights = [constants[name] for name in node.input if name in constants]
         (out,) = node.output
+        if operands and node.input[0] in constants:
+            raise ValueError(f"no PyTorch for {node.op_type} of a number before a tensor")
         if not operands:  # a learned tensor
             root.register_buffer(name := f"tensor_{len(values)}", weights[0])
             values[out] = graph.get_attr(name)
@@ -148,13 +150,14 @@ def _whole(kind: str, operands: list[fx.Node]) -> tuple[Callable[..., Tensor], t
     if second.op == "call_module" and str(second.target).startswith("sigmoid") and second.args == (first,):
         return functional.silu, (first,)
     if second.target == torch.add and isinstance(erf := second.args[0], fx.Node) and erf.target == torch.erf:
-        (x, _) = first.args  # x / 2 times 1 + erf of x over the root of 2
-        return functional.gelu, (x,)  # type: ignore[return-value]
+        x = first.args[0]  # x / 2 times 1 + erf of x over the root of 2
+        assert isinstance(x, fx.Node)
+        return functional.gelu, (x,)
     return None
 
 
 def _call(graph: fx.Graph, kind: str, a: Attributes, operands: list[fx.Node], weights: Weights) -> fx.Node:
-    numbers = tuple(weight.item() for weight in weights if weight.ndim == 0)  # after the tensors, as in all of ours
+    numbers = tuple(weight.item() for weight in weights if weight.ndim == 0)  # after the tensors
     if kind in _ARITHMETIC:
         return graph.call_function(_ARITHMETIC[kind], (*operands, *numbers))
     if kind == "Transpose":
