@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ...runtime import abi
+from ...runtime.background import beside
 from ..ir.graph import Value
 from ..ir.types import Type, ints
 from .barriers import barriers
@@ -20,11 +21,10 @@ _PACKERS = 2  # threads: memory that nobody used before is what one waits for
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
-    with ThreadPoolExecutor(1) as llvm:  # which lets go of Python's lock, and needs nothing of the rest
-        code = llvm.submit(object_of, program.ir(), program.schedule.target)
-        offsets, constants = _gather(program)
-        batches = batching(program)
-        made = manifest(program, batches, plan_arena(program, batches), offsets)
+    code = beside(object_of, program.ir(), program.schedule.target)  # LLVM lets go of Python's lock
+    offsets, constants = _gather(program)
+    batches = batching(program)
+    made = manifest(program, batches, plan_arena(program, batches), offsets)
     return abi.Artifact(made, code.result(), constants)
 
 

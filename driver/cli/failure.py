@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import platform
 import shlex
+import signal
 import sys
 import tempfile
 import traceback
@@ -65,6 +66,7 @@ def report(error: Exception | KeyboardInterrupt, trace: Trace) -> int:
         case Wrong():
             return WRONG
         case click.Abort() | KeyboardInterrupt():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already, as soon as its threads have
             note("interrupted")
             return INTERRUPTED
         case click.exceptions.NoArgsIsHelpError():

@@ -1,5 +1,6 @@
 """The command line without a process of its own."""
 
+import signal
 from collections.abc import Callable
 
 from click.testing import CliRunner, Result
@@ -16,4 +17,8 @@ def on_one_line(text: str) -> str:
 
 def invoke(*words: object) -> Result:
     """Run `cnnc` with these words; the result has `exit_code`, `stdout` and `stderr`."""
-    return CliRunner().invoke(main, [str(word) for word in words])
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    try:
+        return CliRunner().invoke(main, [str(word) for word in words])
+    finally:
+        signal.signal(signal.SIGINT, on_ctrl_c)  # an interrupted command listens no more

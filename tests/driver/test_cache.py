@@ -93,13 +93,18 @@ def test_no_answer_waits_for_the_disk_and_whoever_asks_next_does(
 def test_a_process_that_ends_meanwhile_keeps_what_it_made(folder: Path):
     """Its interpreter starts no more threads then."""
     script = f"""
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 import cnnc
 from cnnc.runtime import store
 from cnnc.runtime.runner import runner
+other = ThreadPoolExecutor(1)
 def write(*arguments, write=store._write):
-    threading.main_thread().join()
-    write(*arguments)
+    try:
+        while other.submit(time.sleep, 0.01):
+            time.sleep(0.01)
+    except RuntimeError:  # there is no main thread any more
+        write(*arguments)
 network = cnnc.parse({TEXT!r})
 runner(store.user_store())  # kept at once
 store._write = write

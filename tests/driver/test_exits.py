@@ -115,6 +115,34 @@ def test_ctrl_c_says_so_and_ends_with_130(digits: str):
     assert started.returncode in (130, -signal.SIGINT)
 
 
+def test_ctrl_c_waits_for_llvm_however_often_it_is_pressed(digits: str):
+    """A process that ends while a thread compiles crashes, sometimes."""
+    script = f"""
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from cnnc.cli import main
+from cnnc.compiler.codegen import build
+
+def slow(*_):
+    print("compiling", flush=True)
+    time.sleep(2)
+    print("compiled", flush=True)
+
+build.object_of = slow
+main(["bench", {digits!r}])
+"""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = subprocess.Popen([sys.executable, "-c", script], **pipes)
+    assert started.stdout is not None and started.stderr is not None
+    assert started.stdout.readline() == "compiling\n"
+    time.sleep(0.5)  # now it waits for LLVM
+    started.send_signal(signal.SIGINT)
+    assert started.stderr.readline() + started.stderr.readline() == "\ninterrupted\n"
+    started.send_signal(signal.SIGINT)
+    out, err = started.communicate(timeout=20)
+    assert (out, err, started.returncode) == ("compiled\n", "", 130)
+
+
 def test_a_closed_pipe_is_no_reason_to_complain(digits: str):
     read, write = os.pipe()
     os.close(read)
