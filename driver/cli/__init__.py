@@ -29,7 +29,8 @@ class Cli(click.Group):
             code = super().main(*args, **{**extra, "standalone_mode": False, "obj": trace})
             finish()
         except (Exception, KeyboardInterrupt) as error:
-            code = report(error, trace)
+            cause = error.__cause__  # before 3.12 Python wraps what ends a class that is being made, Ctrl-C too
+            code = report(cause if isinstance(cause, KeyboardInterrupt) else error, trace)
         raise SystemExit(code if isinstance(code, int) else 0)
 
 

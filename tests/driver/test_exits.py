@@ -143,6 +143,18 @@ main(["bench", {digits!r}])
     assert (out, err, started.returncode) == ("compiled\n", "", 130)
 
 
+def test_ctrl_c_while_a_class_is_made(cnnc: Command, digits: str, monkeypatch: pytest.MonkeyPatch):
+    """As `import` does, and Python 3.11 makes another error of it."""
+
+    class Interrupted:
+        def __set_name__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("cnnc.compiler.pipeline.choose", lambda *_: type("Made", (), {"field": Interrupted()}))
+    result = cnnc("bench", digits)
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
 def test_a_closed_pipe_is_no_reason_to_complain(digits: str):
     read, write = os.pipe()
     os.close(read)
