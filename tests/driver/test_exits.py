@@ -150,7 +150,7 @@ def test_ctrl_c_while_a_class_is_made(cnnc: Command, digits: str, monkeypatch: p
         def __set_name__(self, *_: object) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("cnnc.compiler.pipeline.choose", lambda *_: type("Made", (), {"field": Interrupted()}))
+    monkeypatch.setattr("cnnc.compiler.pipeline.choose", lambda *_, **__: type("Made", (), {"field": Interrupted()}))
     result = cnnc("bench", digits)
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
