@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ...runtime import abi
-from ...runtime.background import beside
 from ..ir.graph import Value
 from ..ir.types import Type, ints
 from .barriers import barriers
@@ -21,7 +20,9 @@ _PACKERS = 2  # threads: memory that nobody used before is what one waits for
 
 def build(program: Program) -> abi.Artifact:
     """Plan the arena, gather the constants and compile the kernels."""
-    code = beside(object_of, program.ir(), program.schedule.target)  # LLVM lets go of Python's lock
+    llvm = ThreadPoolExecutor(1)  # it lets go of Python's lock, and needs nothing of the rest
+    code = llvm.submit(object_of, program.ir(), program.schedule.target)
+    llvm.shutdown(wait=False)  # the result is waited for: see `runtime/background.py`
     offsets, constants = _gather(program)
     batches = batching(program)
     made = manifest(program, batches, plan_arena(program, batches), offsets)

@@ -178,7 +178,7 @@ def _rimmed(region: Region, schedule: Schedule, rims: dict[str, Sides]) -> bool:
 
 def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: int) -> Choice | None:
     """The choice for a convolution whose windows have several taps or reach past the image, or whose outputs are pooled
-    while it leaves pixels out; whether its tensors have rims makes no difference to it."""
+    while it leaves pixels out; whether its tensors have rims makes no difference to it. Cycles are those of a group."""
     if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
         return None
     (x,), y = region.operands, region.node.output
@@ -191,7 +191,7 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
         return None
     vectors = -(-outside // target.lanes)
     half = halves_last(outside, target.lanes)
-    apart = pool_cycles(out, tuple(size)) if pooling else 0.0
+    apart = pool_cycles(outside, tuple(size)) if pooling else 0.0
     depth = inside * prod(op.kernel)
     tile = best_tile(size[1], vectors, target, half=half, depth=depth)
     cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target)
@@ -209,14 +209,14 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
             cycles, choice = dot, Choice("dot", dot_pixels(out, size[1], target))
     if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
-    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), channels)
+    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), inside)
     for algorithm, filtering in algorithms.items():
         if pooling == "maxpool" and filtering.outputs % 2:
             continue
         count, points = len(tiles(window, size[0], size[1], filtering.outputs)), filtering.size
-        rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), channels)
+        rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), inside)
         fold = folding(window, filtering)
-        rim += fold_cycles(channels, tuple(image)) if fold > 1 else 0.0
+        rim += fold_cycles(inside, tuple(image)) if fold > 1 else 0.0
         deep = inside * fold**2
         weights = 4 * points**2 * deep * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):

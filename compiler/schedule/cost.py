@@ -16,8 +16,11 @@ _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, 
 # Cycles until data comes from the L3 cache; bytes a cycle of weights, which are fetched ahead: when they are met first,
 # and again, from the L3 cache. Fitted to Zen 4 and to Zen 3.
 _FETCHES, _FETCHES_AVX2 = (200.0, 16.0, 32.0), (40.0, 16.0, 10.0)
-# Cycles for each number of a tile by its side: fitted to 64 channels at 112 x 112, but for 9, taken for the same.
+# Cycles for each register of a tile by its side: fitted to 64 channels at 112 x 112 on Zen 4, but for 9, taken for the
+# same; and to 16 to 128 channels of 14 x 14 to 112 x 112 on Zen 3, 300 layers and tiles.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
+_TRANSFORM_AVX2 = {4: 2.8, 5: 3.5, 6: 4.8, 8: 5.4, 9: 5.0}
+_GROUPED = 1.35  # times as many where groups are small, whose loops begin anew; fitted to RegNet's and ResNeXt's
 _OTHER = 20.0  # cycles more for each number that may lie in another core's caches
 _HEAVY = 256 << 10  # bytes of a point's weights
 _OUTER = 4 << 20  # bytes of data that may lie in the L3 cache
@@ -113,7 +116,8 @@ def best_winograd(
     for tile in winograd_tiles(tiles, vectors, target):
         for block in winograd_blocks(most, size, channels * groups, vectors * groups, target, tile[0]):
             one, two = (
-                winograd_cycles(many, size, channels, vectors, target, tile, block, two) for two in (False, True)
+                winograd_cycles(many, size, channels, vectors, groups, target, tile, block, two)
+                for two in (False, True)
             )
             found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, block))
     _, cycles, tile, block = min(found, key=itemgetter(0))
@@ -128,10 +132,19 @@ def images_at_once(batch: int, image: int, weights: int) -> tuple[int, ...]:
 
 
 def winograd_cycles(
-    tiles: int, size: int, channels: int, vectors: int, target: Target, tile: tuple[int, int], block: int, two: bool
+    tiles: int,
+    size: int,
+    channels: int,
+    vectors: int,
+    groups: int,
+    target: Target,
+    tile: tuple[int, int],
+    block: int,
+    two: bool,
 ) -> float:
-    """Winograd's algorithm on `tiles` of `size` x `size` inputs: products, and a transform for each register of inputs
-    and of outputs. The first chunk of each block waits for its weights, which the others find in the L2 cache.
+    """One of the `groups` of Winograd's algorithm on `tiles` of `size` x `size` inputs: products, and a transform for
+    each register of inputs and of outputs. The first chunk of each block waits for its weights, which the others find
+    in the L2 cache.
 
     Of `two` threads the one that has more to do: each transforms the inputs of all blocks that it has a part of, and
     what the other made in the layer before comes from its caches.
@@ -147,7 +160,8 @@ def winograd_cycles(
     products = ceil(vectors / v) * max(products, weights * often / _MEMORY)
     half = ceil(chunks / block) / 2
     part, inputs = (min(1, half * block / chunks), min(1, ceil(half) * block / chunks)) if two else (1, 1)
-    planes, cycles = ceil(channels / target.lanes), _TRANSFORM[size]
+    planes, cycles = ceil(channels / target.lanes), (_TRANSFORM_AVX2 if target.lanes == 8 else _TRANSFORM)[size]
+    cycles *= _GROUPED if groups > 1 else 1
     transforms = planes * inputs * (cycles + two * _OTHER) + vectors * part * cycles
     return size * size * (products * part + transforms * tiles)
 
