@@ -82,7 +82,7 @@ def test_layouts_change_between_rims_and_without(cpu: str) -> None:
     """Some normalisations want channel after channel, in rows of their own or as one; convolutions do not."""
     net = Net()
     for high, wide in ((3, 19), (5, 5), (2, 40), (1, 3), (6, 1)):
-        for channels in (5, 16, 35):
+        for channels in (5, 16, 35, 47):
             x = net.input(f"x_{high}_{channels}", image(channels, high, wide))
             y = net.chain(x, stage("conv", channels=channels + 1, kernel=3, pad=1), stage("relu"))
             z = net.chain(y, stage("layernorm"))

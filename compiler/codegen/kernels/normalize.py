@@ -9,8 +9,6 @@ from ..arithmetic import Arithmetic
 from ..emit import Emitter, Int
 from .total import Total
 
-_Chunks = Callable[[str], tuple[str, str]]  # a count to an address and a mask
-
 
 @dataclass(frozen=True)
 class GroupNorm:
@@ -98,6 +96,59 @@ class InstanceNorm:
                         place = e.mul_int(x, size)
                         value = words.sub(e.load(e.at(here, place)), mean)
                         e.store(words.fma(value, scale, shift), e.at(there, place))
+
+
+@dataclass(frozen=True)
+class PixelNorm:
+    """Blocked images without spare lanes: the channels of each of `rows` x `columns` pixels are brought to mean 0 and
+    variance 1, then each is scaled and shifted by its own numbers. Lanes are channels; so many `pixels` at a time, no
+    more than a row has, lie side by side in each block."""
+
+    eps: float
+    pixels: int
+
+    arguments = InstanceNorm.arguments
+
+    def emit(self, e: Emitter, name: str) -> None:
+        words, size = Arithmetic(e), e.target.vector_bytes
+        with e.kernel(name, self.arguments) as a:
+            count = e.splat(e.set(f"sitofp i64 {e.mul_int(a['blocks'], e.lanes)} to float"))
+            last = e.sub_int(a["columns"], self.pixels)
+            lo, hi = e.share(a["rows"])
+            with e.loop("row", hi, start=lo) as row, e.loop("tile", a["columns"], step=self.pixels) as x:
+                first = e.mul_int(e.min_int(x, last), size)
+                source, target = (
+                    e.at(e.at(a[side], e.mul_int(row, a[f"{side}_row"])), first) for side in ("input", "output")
+                )
+                means = self._means(e, source, a, count, lambda x, _: x)
+
+                def square(x: str, pixel: int, means: list[str] = means) -> str:
+                    away = words.sub(x, means[pixel])
+                    return words.mul(away, away)
+
+                variances = self._means(e, source, a, count, square)
+                spreads = [words.div(1.0, words.sqrt(words.add(variance, self.eps))) for variance in variances]
+                with e.loop("block", a["blocks"]) as block:
+                    here, there = (
+                        e.at(side, e.mul_int(block, a[plane]))
+                        for side, plane in ((source, "input_plane"), (target, "output_plane"))
+                    )
+                    channels = e.mul_int(block, size)
+                    scale, shift = (e.load(e.at(a[table], channels)) for table in ("scale", "shift"))
+                    for pixel, (mean, spread) in enumerate(zip(means, spreads, strict=True)):
+                        value = words.mul(words.sub(e.load(here, pixel * size), mean), spread)
+                        e.store(words.fma(value, scale, shift), there, pixel * size)
+
+    def _means(
+        self, e: Emitter, source: str, a: dict[str, str], count: str, of: Callable[[str, int], str]
+    ) -> list[str]:
+        """For each pixel the mean of a function over its channels, in every lane."""
+        words, totals = Arithmetic(e), [Total(e) for _ in range(self.pixels)]
+        with e.loop("block", a["blocks"], vary=[total.sum for total in totals]) as block:
+            here = e.at(source, e.mul_int(block, a["input_plane"]))
+            for pixel, total in enumerate(totals):
+                total.add(of(e.load(here, pixel * e.target.vector_bytes), pixel))
+        return [words.div(e.across(total.value, words.add), count) for total in totals]
 
 
 @dataclass(frozen=True)

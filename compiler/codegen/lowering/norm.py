@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...ir.operator import Array
+from ...ir.operator import Array, Operator
 from ...ir.region import Region
 from ...ops.norm import Groupnorm, Instancenorm, Layernorm, Lrn
 from ...ops.softmax import LogSoftmax, Softmax
@@ -13,6 +13,8 @@ from ..kernels.epilogue import Epilogue
 from ..program import Address, Buffer, Kernel, Planner, Word, row_by_row
 from .epilogue import pack_tables, param
 from .reduce import positions
+
+_PIXELS = 3  # at a time, whose means and sums in double precision fit the registers of AVX2
 
 
 def lower_softmax(planner: Planner, region: Region) -> None:
@@ -27,16 +29,16 @@ def lower_softmax(planner: Planner, region: Region) -> None:
 def lower_normalize(planner: Planner, region: Region) -> None:
     op, x = region.node.op, planner.operand(region.operands[0])
     words: dict[str, Word]
-    if isinstance(op, Instancenorm) and x.layout.block > 1:
+    if x.layout.block > 1 and (kernel := _in_blocks(op, x)):
         y = planner.result(region.node.output)
         words = row_by_row(x, y)
         for word, table in _scale_and_shift(planner, region, x).items():
             packed = pack_tables([table], region.node.output, planner.lanes)
             words[word] = planner.constant(f"{region.node.name} {word}", packed)
-        return planner.step(normalize.InstanceNorm(op.eps), words, [x], [y])
+        return planner.step(kernel, words, [x], [y])
     plane = x.height * x.width
     if isinstance(op, Layernorm):
-        kernel: Kernel = normalize.LayerNorm(op.eps)
+        kernel = normalize.LayerNorm(op.eps)
         words = {"channels": x.channels, "positions": plane, "plane": 4 * plane}
     else:
         assert isinstance(op, Groupnorm | Instancenorm)
@@ -47,6 +49,15 @@ def lower_normalize(planner: Planner, region: Region) -> None:
     for word, table in _scale_and_shift(planner, region, x).items():
         words[word] = planner.constant(f"{region.node.name} {word}", table)
     _in_order(planner, region, kernel, words)
+
+
+def _in_blocks(op: Operator, x: Buffer) -> Kernel | None:
+    """The kernel that takes blocked images as they are, if there is one."""
+    if isinstance(op, Instancenorm):
+        return normalize.InstanceNorm(op.eps)
+    if isinstance(op, Layernorm) and x.channels % x.layout.block == 0:
+        return normalize.PixelNorm(op.eps, min(_PIXELS, x.width))
+    return None
 
 
 def _scale_and_shift(planner: Planner, region: Region, x: Buffer) -> dict[str, Array]:
