@@ -134,8 +134,8 @@ def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
     inside, outside = region.operands[0].type.known[0] // op.groups, op.channels // op.groups
     if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
         return Choice("transposed gather")
-    _, height, width = region.node.output.type.known
-    columns = min(phase.count for phase in phases(op, height, width)[1])
+    image, out = region.operands[0].type.known[1:], region.node.output.type.known[1:]
+    columns = min(phase.count for phase in phases(op, image, out)[1])
     return Choice("transposed", *best_tile(columns, -(-outside // target.lanes), target))
 
 

@@ -102,7 +102,7 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
     if default.algorithm in ("depthwise", "grouped"):
         return width, 1
     if isinstance(op, ConvTranspose):
-        columns = min(phase.count for phase in phases(op, height, width)[1])
+        columns = min(phase.count for phase in phases(op, x.type.known[1:], (height, width))[1])
         return columns, -(-(op.channels // op.groups) // target.lanes)
     assert isinstance(op, Conv)
     vectors = -(-(out // op.groups) // target.lanes)

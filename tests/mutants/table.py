@@ -363,6 +363,8 @@ SCHEDULE = _of(
     ("phases.py", "reads[1] - reads[0] if len(reads) > 1 else 1", "1", "dilated taps lie side by side", TRANSPOSED),
     ("phases.py", "-(-(out - start) // stride)", "(out - start) // stride", "a phase's last output is left out",
      TRANSPOSED),
+    ("phases.py", "stride = out + pad + kernel * dilation", "stride = dilation",
+     "taps that miss a single pixel are taken to find it", TRANSPOSED),
     ("phases.py", "max(0, -min(phase.first for phase in axis))", "0", "no rim before the image", TRANSPOSED),
     ("tiles.py", "(min(dilation, size))", "(1)", "only the first of the interleaved images is covered", WINOGRAD),
     ("tiles.py", "filtering.size * fold - 1", "filtering.size * fold - 2", "the last tiles lack a rim", WINOGRAD),

@@ -15,6 +15,11 @@ CASES = [
     ((32, 4, 5), {"channels": 32, "kernel": 3, "stride": 2, "groups": 2, "pad": "same"}),
     ((3, 4, 5), {"channels": 37, "kernel": 3, "stride": 2}),
     ((2, 1, 1), {"channels": 1, "kernel": 1}),
+    ((20, 1, 1), {"channels": 40, "kernel": 4}),
+    ((20, 1, 1), {"channels": 17, "kernel": 3, "stride": 2, "pad": 1, "output_pad": 1}),
+    ((16, 1, 1), {"channels": 16, "kernel": (4, 2), "dilation": (1, 3), "groups": 2}),
+    ((5, 1, 1), {"channels": 18, "kernel": (3, 11), "pad": (0, 0, 2, 1)}),
+    ((16, 1, 5), {"channels": 32, "kernel": 4, "stride": 2, "pad": 1}),
     ((4, 3, 3), {"channels": 4, "kernel": 5, "pad": (3, 0, 1, 2), "stride": 2, "output_pad": 1}),
 ]
 

@@ -22,7 +22,7 @@ def lower_transposed(planner: Planner, region: Region) -> None:
     bias = param(planner, node, "bias") if "bias" in node.weights else None
     tail, words, reads = epilogue(planner, region, bias=bias)
     x, y = planner.operand(region.operands[0]), planner.result(region.node.output)
-    for down, across in product(*phases(op, y.height, y.width)):
+    for down, across in product(*phases(op, (x.height, x.width), (y.height, y.width))):
         taken = weight[:, :, list(down.taps)][:, :, :, list(across.taps)]
         step = words | _walk(x, y, op, down, across)
         for i, kind in enumerate(tail.extras):  # tensors beside the sums lie as the output does
