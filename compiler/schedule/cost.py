@@ -17,7 +17,8 @@ _MEMORY = 10.0  # bytes from beyond the caches in a cycle of two multiply-adds, 
 # and again, from the L3 cache. Fitted to Zen 4 and to Zen 3.
 _FETCHES, _FETCHES_AVX2 = (200.0, 16.0, 32.0), (40.0, 16.0, 10.0)
 # Cycles for each register of a tile by its side: fitted to 64 channels at 112 x 112 on Zen 4, but for 9, taken for the
-# same; and to 16 to 128 channels of 14 x 14 to 112 x 112 on Zen 3, 300 layers and tiles.
+# same; and to 16 to 128 channels of 14 x 14 to 112 x 112 on Zen 3, 300 layers and tiles, but for 8: 7.0 fits these, and
+# larger layers want less.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
 _TRANSFORM_AVX2 = {4: 2.8, 5: 3.5, 6: 4.8, 8: 5.4, 9: 5.0}
 _GROUPED = 1.35  # times as many where groups are small, whose loops begin anew; fitted to RegNet's and ResNeXt's
