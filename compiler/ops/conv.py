@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -61,6 +61,16 @@ class Window:
         """Pixels from the first to the last tap, both included."""
         (kh, kw), (dh, dw) = self.kernel, self.dilation
         return (kh - 1) * dh + 1, (kw - 1) * dw + 1
+
+    def overhang(self, image: Sequence[int], out: Sequence[int]) -> tuple[int, int, int, int]:
+        """How far taps reach past each side of an image, once all sizes are known: `sides` or less where windows do not
+        come out even."""
+        top, left, _, _ = self.sides
+        below, right = (
+            max(0, (count - 1) * stride + reach - before - size)
+            for count, stride, reach, before, size in zip(out, self.stride, self.reach, (top, left), image, strict=True)
+        )
+        return top, left, below, right
 
     def room(self, x: Type) -> tuple[Size, Size]:
         """Height and width of the padded input."""

@@ -17,6 +17,7 @@ from .cost import (
     best_winograd,
     dense_tile,
     depthwise_pixels,
+    depthwise_resident,
     direct_cycles,
     dot_cycles,
     dot_pixels,
@@ -29,7 +30,7 @@ from .cost import (
 )  # fmt: skip
 from .overrides import require_fit, require_known
 from .phases import phases, rim_of_phases
-from .schedule import POOLED, WINOGRAD, Choice, Layout, Place, Schedule, Sides
+from .schedule import POOLED, WINOGRAD, WITHIN_VECTORS, Choice, Layout, Place, Schedule, Sides
 from .target import Target
 from .tiles import filterings, fits_dot, fits_tapwise, folding, rim_of_tiles, tiles
 
@@ -67,7 +68,10 @@ def choose(
     require_known(given, [region.node.name for region in regions])
     windowed = {region.node.name: _windowed(graph, region, target, exact, batch) for region in regions}
     rims = _rims(
-        regions, schedule.places, {name: choice and given.get(name, choice) for name, choice in windowed.items()}
+        regions,
+        schedule.places,
+        {name: choice and given.get(name, choice) for name, choice in windowed.items()},
+        target,
     )
     for region in regions:
         name = region.node.name
@@ -90,7 +94,7 @@ def _choice(graph: Graph, region: Region, schedule: Schedule, rims: dict[str, Si
         from_user = isinstance(graph.producer(region.extras[0]).op, Input) and region.extras[0].type.rank == 4
         return Choice("image") if from_user and chain else Choice("map")
     op, out = anchor.op, anchor.output.type
-    if isinstance(op, Conv | Depthwise):
+    if isinstance(op, Conv):
         return _convolution(op, region, schedule, rims)
     if op.name == "dense":
         return Choice("dense", *dense_tile(-(-out.known[0] // target.lanes), target))
@@ -139,18 +143,14 @@ def _transposed(op: ConvTranspose, region: Region, target: Target) -> Choice:
     return Choice("transposed", *best_tile(columns, -(-outside // target.lanes), target))
 
 
-def _convolution(op: Conv | Depthwise, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
+def _convolution(op: Conv, region: Region, schedule: Schedule, rims: dict[str, Sides]) -> Choice:
     """What only a convolution of single pixels is left to decide: whether rows are merged. Without rims they are. One
     that leaves pixels out collects the others before, and one whose output has a rim, or a tensor that is added to it,
     steps over that where a row ends, if either takes less that way."""
     target, lanes = schedule.target, schedule.target.lanes
     (x,), y = region.operands, region.node.output
     channels, (out, height, width) = x.type.known[0], y.type.known
-    if isinstance(op, Depthwise) or op.groups == channels == out:
-        return Choice("depthwise", depthwise_pixels(op.window(x.type), width, target))
     inside, outside = channels // op.groups, out // op.groups
-    if op.groups > 1 and inside == outside and lanes % inside == 0 and inside < lanes:
-        return Choice("grouped", depthwise_pixels(op.window(x.type), width, target, inside))
     if op.groups > 1 and (inside % lanes or outside % lanes):
         return Choice("gather")
     if fits_dot(op, channels, lanes):
@@ -177,15 +177,18 @@ def _rimmed(region: Region, schedule: Schedule, rims: dict[str, Sides]) -> bool:
 
 
 def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: int) -> Choice | None:
-    """The choice for a convolution whose windows have several taps or reach past the image, or whose outputs are pooled
-    while it leaves pixels out; whether its tensors have rims makes no difference to it. Cycles are those of a group."""
-    if region.anchor is None or not isinstance(op := region.anchor.op, Conv):
+    """The choice for a convolution whose windows have several taps or reach past the image, whose outputs are pooled
+    while it leaves pixels out, or whose groups lie within a vector; whether its tensors have rims makes no difference
+    to it. Cycles are those of a group."""
+    if region.anchor is None or not isinstance(op := region.anchor.op, Conv | Depthwise):
         return None
+    if (choice := _within_vectors(op, region, target)) or isinstance(op, Depthwise):
+        return choice
     (x,), y = region.operands, region.node.output
     (channels, *image), (out, *size) = x.type.known, y.type.known
     window, inside, outside = op.window(x.type), channels // op.groups, out // op.groups
     pooling, pointwise = _pooling(graph, region), op.kernel == (1, 1) and not any(window.sides)
-    if (pointwise and (op.stride == (1, 1) or not pooling)) or op.groups == channels == out:
+    if pointwise and (op.stride == (1, 1) or not pooling):
         return None
     if op.groups > 1 and (inside % target.lanes or outside % target.lanes):
         return None
@@ -209,12 +212,12 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
             cycles, choice = dot, Choice("dot", dot_pixels(out, size[1], target))
     if exact or not (algorithms := filterings(op, inside, target.lanes)):
         return choice
-    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y), inside)
+    cycles += rim_cycles(tuple(image), _rim_of(choice, op, x, y, target), inside)
     for algorithm, filtering in algorithms.items():
         if pooling == "maxpool" and filtering.outputs % 2:
             continue
         count, points = len(tiles(window, size[0], size[1], filtering.outputs)), filtering.size
-        rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y), inside)
+        rim = rim_cycles(tuple(image), _rim_of(Choice(algorithm), op, x, y, target), inside)
         fold = folding(window, filtering)
         rim += fold_cycles(inside, tuple(image)) if fold > 1 else 0.0
         deep = inside * fold**2
@@ -225,6 +228,18 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
             if needed < cycles * 0.999:
                 cycles, choice = needed, Choice(algorithm, *tile, block=block, batched=images > 1)
     return choice
+
+
+def _within_vectors(op: Conv | Depthwise, region: Region, target: Target) -> Choice | None:
+    """The choice for a convolution whose groups lie within a vector, a channel each or more."""
+    (x,), y, lanes = region.operands, region.node.output, target.lanes
+    channels, (out, _, width), window = x.type.known[0], y.type.known, op.window(x.type)
+    if isinstance(op, Depthwise) or op.groups == channels == out:
+        return Choice("depthwise", depthwise_pixels(window, width, target))
+    inside, outside = channels // op.groups, out // op.groups
+    if op.groups > 1 and inside == outside and lanes % inside == 0 and inside < lanes:
+        return Choice("grouped", depthwise_pixels(window, width, target, inside))
+    return None
 
 
 def _require_supported(graph: Graph, regions: list[Region]) -> None:
@@ -291,7 +306,9 @@ def _root(places: dict[str, Place], name: str) -> str:
     return places[name].root if name in places else name
 
 
-def _rims(regions: list[Region], places: dict[str, Place], windowed: Mapping[str, Choice | None]) -> dict[str, Sides]:
+def _rims(
+    regions: list[Region], places: dict[str, Place], windowed: Mapping[str, Choice | None], target: Target
+) -> dict[str, Sides]:
     """By root: the rim that its widest reader wants."""
     rims: dict[str, Sides] = {}
     for region in regions:
@@ -302,36 +319,31 @@ def _rims(regions: list[Region], places: dict[str, Place], windowed: Mapping[str
         choice = windowed.get(region.node.name)
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
-        elif choice and isinstance(op, Conv):
-            want = _rim_of(choice, op, x, y)
         else:
-            want = rim_of(op.window(x.type), x, y)
+            want = _rim_of(choice or Choice("gather"), op, x, y, target)
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]
     return rims
 
 
-def _rim_of(choice: Choice, op: Conv, x: Value, y: Value) -> Sides:
+def _rim_of(choice: Choice, op: Conv | Depthwise, x: Value, y: Value, target: Target) -> Sides:
     """The rim that a convolution's algorithm wants. A direct one skips rows outside of the image, and columns that are
-    outside for a whole tile."""
+    outside for a whole tile; one within vectors reads zeros in place of all of them, if it has a row of weights at
+    hand."""
+    window = op.window(x.type)
     if choice.algorithm in WINOGRAD:
         filtering = WINOGRAD[choice.algorithm]
-        return rim_of_tiles(op.window(x.type), x.type.known[1:], y.type.known[1:], filtering)
-    top, left, bottom, right = rim_of(op.window(x.type), x, y)
-    if choice.algorithm == "dot":
-        return top, left, bottom, right
-    reach = (choice.pixels - 1) * op.stride[1]
-    return 0, min(left, reach), 0, min(right, reach)
-
-
-def rim_of(window: Window, x: Value, y: Value) -> Sides:
-    """How far the window's taps reach past each side of the image."""
-    (top, left, _, _), (high, wide) = window.sides, x.type.known[1:]
-    (rows, columns), (sh, sw) = y.type.known[1:], window.stride
-    below = (rows - 1) * sh + window.reach[0] - top - high
-    right = (columns - 1) * sw + window.reach[1] - left - wide
-    return top, left, max(0, below), max(0, right)
+        return rim_of_tiles(window, x.type.known[1:], y.type.known[1:], filtering)
+    top, left, bottom, right = window.overhang(x.type.known[1:], y.type.known[1:])
+    if choice.algorithm in WITHIN_VECTORS:
+        inside = x.type.known[0] // getattr(op, "groups", x.type.known[0])
+        if any(depthwise_resident(window, choice.pixels, target, inside)):
+            return 0, 0, 0, 0
+    if choice.algorithm in ("direct", "tapwise"):
+        reach = (choice.pixels - 1) * op.stride[1]
+        return 0, min(left, reach), 0, min(right, reach)
+    return top, left, bottom, right
 
 
 def _is_planar(graph: Graph, value: Value, schedule: Schedule) -> bool:

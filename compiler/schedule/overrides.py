@@ -10,7 +10,7 @@ from ...runtime.errors import TargetError
 from ..ir.region import Region
 from ..ops.conv import Conv, ConvTranspose
 from .phases import phases
-from .schedule import BATCH_TILE, WINOGRAD, Choice
+from .schedule import BATCH_TILE, WINOGRAD, WITHIN_VECTORS, Choice
 from .target import Target
 from .tiles import filterings, fits_dot, fits_tapwise, tiles
 
@@ -62,7 +62,7 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     family = _CONVOLUTIONS if default.algorithm in _CONVOLUTIONS else (default.algorithm,)
     if given.algorithm not in family:
         return f"it can be {' or '.join(family)}"
-    if default.algorithm not in (*_CONVOLUTIONS, "depthwise", "grouped", "transposed", "dense"):
+    if default.algorithm not in (*_CONVOLUTIONS, *WITHIN_VECTORS, "transposed", "dense"):
         return "there is nothing to choose"
     if given.merged != default.merged:
         return f"rows are {'' if default.merged else 'not '}merged here"
@@ -99,7 +99,7 @@ def _room(region: Region, given: Choice, default: Choice, rimmed: bool, target: 
     out, height, width = (*y.type.known, 1, 1)[:3]
     if default.algorithm == "dense":
         return target.registers, -(-out // target.lanes)
-    if default.algorithm in ("depthwise", "grouped"):
+    if default.algorithm in WITHIN_VECTORS:
         return width, 1
     if isinstance(op, ConvTranspose):
         columns = min(phase.count for phase in phases(op, x.type.known[1:], (height, width))[1])

@@ -12,6 +12,7 @@ from .target import Target
 
 Sides = tuple[int, int, int, int]  # top, left, bottom, right
 BATCH_TILE = 16  # images that a batched step takes at once
+WITHIN_VECTORS = ("depthwise", "grouped")  # convolutions whose groups are
 POOLED = "pooled"  # maxima or means that the convolution before them takes as it stores
 
 

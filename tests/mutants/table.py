@@ -128,6 +128,14 @@ KERNELS = _of(
      CONVOLUTIONS),
     ("depthwise.py", "lane // self.inside * self.inside + channel", "channel",
      "all lanes have the first group's inputs", CONVOLUTIONS),
+    ("depthwise.py", "e.compare(\"ult\", row, self.a[\"image_rows\"])", "e.compare(\"sge\", row, 0)",
+     "rows below the image are read", CONVOLUTIONS),
+    ("depthwise.py", "*range(self._span - after, self._span)", "*range(0)", "pixels to the right of a row are read",
+     CONVOLUTIONS),
+    ("depthwise.py", "(\"first_column\", x, self.step)", "(\"first_column\", x, 1)",
+     "pixels outside are those of no stride", CONVOLUTIONS),
+    ("depthwise.py", "e.store(\"zeroinitializer\", zeros, at * e.target.vector_bytes)", "pass",
+     "what lies outside is no zero", CONVOLUTIONS),
     ("depthwise.py", "self.inside * size)", "size)", "blocks of groups have the weights of others", CONVOLUTIONS),
     ("dot.py", "range(1, 2 * lanes, 2)", "range(0, 2 * lanes, 2)", "every second lane counts twice", CONVOLUTIONS),
     ("dot.py", "e.load(tap, p * self.step * size)", "e.load(tap, p * size)", "dot products overlook a stride",
@@ -333,10 +341,13 @@ PROGRAMS = _of(
      "far tails of the normal distribution are extrapolated", FUNCTIONS),
 )  # fmt: skip
 
+OPS = _of(
+    "compiler/ops",
+    ("conv.py", "+ reach - before - size", "+ reach - before - size - 1", "a row of rim is missing", CONVOLUTIONS),
+)
+
 SCHEDULE = _of(
     "compiler/schedule",
-    ("choose.py", "window.reach[0] - top - high", "window.reach[0] - top - high - 1", "a row of rim is missing",
-     CONVOLUTIONS),
     ("choose.py", "reach = (choice.pixels - 1) * op.stride[1]", "reach = choice.pixels - 1",
      "the rim is too narrow for a stride", CONVOLUTIONS),
     ("choose.py", "tuple(map(max, rims.get(root, want), want))", "want", "the last reader decides on the rim",
@@ -443,4 +454,4 @@ GRAPH_PASSES = _of(
      PASSES),
 )  # fmt: skip
 
-MUTANTS = KERNELS + LOWERINGS + PROGRAMS + SCHEDULE + RUNTIME + GRAPH_PASSES
+MUTANTS = KERNELS + LOWERINGS + PROGRAMS + OPS + SCHEDULE + RUNTIME + GRAPH_PASSES

@@ -127,7 +127,7 @@ def test_a_depthwise_window_stays_in_registers_or_row_by_row(cpu: str, kernel: i
         pixels, e = depthwise_pixels(window, columns, level), Emitter(level)
         rows, wide = resident = depthwise_resident(window, pixels, level)
         assert resident == ((3, 3) if level.registers == 32 and kernel == 3 else (1, kernel))
-        Depthwise(pixels, stride, resident, Epilogue(bias=True)).emit(e, "tile")
+        Depthwise(pixels, stride, resident, Epilogue(bias=True), border=(kernel // 2, 1)).emit(e, "tile")
         inner = innermost(assembly_of(e.text(), level))
         assert len(SUM.findall(inner)) == rows * wide * pixels
         if level.fma:
@@ -146,7 +146,7 @@ def test_groups_within_a_vector_take_a_shuffle_a_pixel_and_channel(cpu: str, ker
             pixels, e = depthwise_pixels(window, columns, level, inside), Emitter(level)
             resident = depthwise_resident(window, pixels, level, inside)
             assert resident == (1, kernel)
-            Depthwise(pixels, stride, resident, Epilogue(bias=True), inside).emit(e, "tile")
+            Depthwise(pixels, stride, resident, Epilogue(bias=True), inside, (kernel // 2, 1)).emit(e, "tile")
             inner = innermost(assembly_of(e.text(), level))
             assert len(SUM.findall(inner)) == kernel * pixels * inside
             if level.fma:

@@ -226,7 +226,12 @@ def lower_depthwise(planner: Planner, region: Region) -> None:
         "columns": y.width,
         "input_plane": x.plane_bytes,
     }
-    planner.step(depthwise.Depthwise(choice.pixels, op.stride[1], resident, tail, inside), words, [x, *reads], [y])
+    _, before, _, after = overhang = window.overhang((x.height, x.width), (y.height, y.width))
+    border = (before, after) if any(resident) and any(overhang) else None
+    if border:
+        words |= _rows(x, window) | {"first_column": -before, "image_columns": x.width}
+    kernel = depthwise.Depthwise(choice.pixels, op.stride[1], resident, tail, inside, border)
+    planner.step(kernel, words, [x, *reads], [y])
 
 
 def pack_depthwise(weight: Array, lanes: int) -> Array:
