@@ -13,6 +13,7 @@ import numpy.typing as npt
 from cnnc.compiler.codegen.program import Constant, Program, Step
 from cnnc.inputs import images_of
 from cnnc.macs import macs, performed
+from cnnc.peaks import Rate
 from cnnc.runtime.executable import Executable
 from cnnc.table import Column, table
 
@@ -89,15 +90,21 @@ _COLUMNS = (
 
 
 def profile(
-    native: Executable, program: Program, inputs: Mapping[str, npt.ArrayLike], peak: float, bandwidth: float,
-    refill: float, seconds: float,
+    native: Executable, program: Program, inputs: Mapping[str, npt.ArrayLike], core: Rate, memory: Rate, weights: Rate,
+    seconds: float,
 ) -> Profile:  # fmt: skip
-    """Run a network step by step for some seconds; each step's time is the median of its runs. `refill` is how many
-    bytes a second a core reads of memory as large as all weights, which caches may hold."""
+    """Run a network step by step for some seconds; each step's time is the median of its runs.
+
+    `core` multiplies and adds; `memory` reads more than caches hold, `weights` as much as all weights, which they may
+    hold. Of what each does before and after the better one counts, since a neighbour may slow either.
+    """
+    rates = (core, memory, weights)
+    before = [rate.best() for rate in rates]
     runs: list[list[float]] = []
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or not runs:
         runs.append(native.times(inputs))
+    peak, bandwidth, refill = (max(best, rate.best()) for best, rate in zip(before, rates, strict=True))
     images = native.together(images_of(inputs))
     medians = [statistics.median(step) for step in zip(*runs, strict=True)]
     taken: dict[str, list[tuple[Step, float]]] = {}

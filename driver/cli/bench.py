@@ -149,9 +149,9 @@ def _profile(net: Net, program: Program, inputs: Mapping[str, Array], seconds: f
 
     assert isinstance(net.machine, Executable)
     target, weights = program.schedule.target, max(1, net.machine.constant_bytes)
-    peak, bandwidth = peaks.multiplying(target, fed=True).best(), peaks.reading(target).best()
-    refill = bandwidth if weights > peaks.MEMORY else peaks.reading(target, weights).best()
-    return profile(net.machine, program, inputs, peak, bandwidth, refill, seconds)
+    core, memory = peaks.multiplying(target, fed=True), peaks.reading(target)
+    refill = memory if weights > peaks.MEMORY else peaks.reading(target, weights)
+    return profile(net.machine, program, inputs, core, memory, refill, seconds)
 
 
 def _text(facts: dict[str, Any]) -> str:
