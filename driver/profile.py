@@ -90,15 +90,15 @@ _COLUMNS = (
 
 
 def profile(
-    native: Executable, program: Program, inputs: Mapping[str, npt.ArrayLike], core: Rate, memory: Rate, weights: Rate,
+    native: Executable, program: Program, inputs: Mapping[str, npt.ArrayLike], core: Rate, memory: Rate, reread: Rate,
     seconds: float,
 ) -> Profile:  # fmt: skip
     """Run a network step by step for some seconds; each step's time is the median of its runs.
 
-    `core` multiplies and adds; `memory` reads more than caches hold, `weights` as much as all weights, which they may
+    `core` multiplies and adds; `memory` reads more than caches hold, `reread` as much as all weights, which they may
     hold. Of what each does before and after the better one counts, since a neighbour may slow either.
     """
-    rates = (core, memory, weights)
+    rates = (core, memory, reread)
     before = [rate.best() for rate in rates]
     runs: list[list[float]] = []
     until = time.perf_counter() + seconds
