@@ -24,7 +24,8 @@ from cnnc.runtime.abi import ALIGNMENT
 from cnnc.runtime.errors import TargetError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NETWORKS = ("digits", "lenet5", "alexnet", "multilabel", "resnet:ResNet18", "resnet:ResNet50")
+NETWORKS = ("digits", "lenet5", "alexnet", "multilabel", "resnet:ResNet18")
+LARGE = ("resnet:ResNet50",)
 
 
 @lru_cache
@@ -64,7 +65,7 @@ def assert_apart(program: Program, arena: Arena, images: int = 2) -> None:
                 assert owner.setdefault(line, (buffer, k)) == (buffer, k), f"{step.node}: {owner[line]}, {buffer.name}"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)])
 def test_examples_share_no_living_byte_and_waste_none(name: str):
     program = program_of(name)
     arena = plan_arena(program, batching(program))

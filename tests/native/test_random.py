@@ -52,6 +52,7 @@ def test_many_networks(net: Net, cpu: str, disabled: frozenset[str], exact_weigh
     hold_network(net, cpu, disabled, exact_weights)
 
 
+@pytest.mark.slow
 def test_every_operator_is_drawn():
     """In programs of every length, on tensors of up to six axes, of every type."""
     drawn: list[Graph] = []
