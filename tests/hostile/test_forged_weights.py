@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -50,6 +51,7 @@ def refusal(path: Path) -> list[str]:
 
 
 def load(path: Path, pipe: Connection) -> None:
+    gc.freeze()  # what earlier tests left in the parent is not for this child to search for garbage
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     most = here + (MEGABYTES - STARTED) * 1_000_000
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
