@@ -67,12 +67,8 @@ def choose(
     schedule = Schedule(target, places=_places(graph, regions, target.lanes))
     require_known(given, [region.node.name for region in regions])
     windowed = {region.node.name: _windowed(graph, region, target, exact, batch) for region in regions}
-    rims = _rims(
-        regions,
-        schedule.places,
-        {name: choice and given.get(name, choice) for name, choice in windowed.items()},
-        target,
-    )
+    chosen = {name: choice and given.get(name, choice) for name, choice in windowed.items()}
+    rims = _rims(regions, schedule.places, chosen, target)
     for region in regions:
         name = region.node.name
         default = windowed[name] or _choice(graph, region, schedule, rims)
@@ -182,8 +178,9 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     to it. Cycles are those of a group."""
     if region.anchor is None or not isinstance(op := region.anchor.op, Conv | Depthwise):
         return None
-    if (choice := _within_vectors(op, region, target)) or isinstance(op, Depthwise):
+    if choice := _within_vectors(op, region, target):
         return choice
+    assert isinstance(op, Conv)
     (x,), y = region.operands, region.node.output
     (channels, *image), (out, *size) = x.type.known, y.type.known
     window, inside, outside = op.window(x.type), channels // op.groups, out // op.groups
@@ -320,7 +317,7 @@ def _rims(
         if isinstance(op, ConvTranspose):
             want = rim_of_phases(op, x.type.known[1:], y.type.known[1:])
         else:
-            want = _rim_of(choice or Choice("gather"), op, x, y, target)
+            want = _rim_of(choice or Choice("gather"), op, x, y, target)  # what is left wants all of it
         if not any(want):
             continue
         rims[root] = tuple(map(max, rims.get(root, want), want))  # type: ignore[assignment]

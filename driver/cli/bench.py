@@ -150,8 +150,8 @@ def _profile(net: Net, program: Program, inputs: Mapping[str, Array], seconds: f
     assert isinstance(net.machine, Executable)
     target, weights = program.schedule.target, max(1, net.machine.constant_bytes)
     core, memory = peaks.multiplying(target, fed=True), peaks.reading(target)
-    refill = memory if weights > peaks.MEMORY else peaks.reading(target, weights)
-    return profile(net.machine, program, inputs, core, memory, refill, seconds)
+    reread = memory if weights > peaks.MEMORY else peaks.reading(target, weights)
+    return profile(net.machine, program, inputs, core, memory, reread, seconds)
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The zero rim around an image, so that no convolution has edge cases."""
+"""The zero rim around an image, so that the convolutions that read it have no edge cases."""
 
 from __future__ import annotations
 
