@@ -11,7 +11,8 @@ from typing import TypeAlias, TypeVar
 from ..runtime.abi import Artifact
 from .codegen.build import build
 from .codegen.lowering import LOWERINGS
-from .codegen.program import Program, plan
+from .codegen.planner import plan
+from .codegen.program import Program
 from .ir.graph import Graph
 from .passes.base import Pass
 from .passes.drop_dead_nodes import DropDeadNodes

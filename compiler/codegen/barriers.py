@@ -7,9 +7,10 @@ barrier.
 
 from __future__ import annotations
 
+from .buffer import Buffer
 from .kernels.rim import Rim
 from .memory import Arena
-from .program import Buffer, Program, Step
+from .program import Program, Step
 from .segments import Batching
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .program import Buffer, Program
+from .buffer import Buffer
+from .program import Program
 from .segments import Batching
 
 

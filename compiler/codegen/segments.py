@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..schedule.schedule import BATCH_TILE
-from .program import Buffer, Constant, Program, Step
+from .buffer import Buffer
+from .program import Constant, Program, Step
 
 
 @dataclass(frozen=True)

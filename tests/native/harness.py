@@ -13,8 +13,9 @@ from child import Note, in_child
 from guarded import NONE, READ, WRITE, Window
 from skewed import run_skewed
 
+from cnnc.compiler.codegen.buffer import Buffer
 from cnnc.compiler.codegen.packed import Packed
-from cnnc.compiler.codegen.program import Address, Buffer, Constant, ImageNumber, Images, Program, Step
+from cnnc.compiler.codegen.program import Address, Constant, ImageNumber, Images, Program, Step
 from cnnc.compiler.codegen.program import Word as Operand
 from cnnc.compiler.codegen.segments import Segment, batching
 from cnnc.compiler.ir.graph import Graph

@@ -11,9 +11,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_graphs import networks
 
+from cnnc.compiler.codegen.buffer import Buffer
 from cnnc.compiler.codegen.lowering import LOWERINGS
 from cnnc.compiler.codegen.memory import Arena, plan_arena
-from cnnc.compiler.codegen.program import Buffer, Program, plan
+from cnnc.compiler.codegen.planner import plan
+from cnnc.compiler.codegen.program import Program
 from cnnc.compiler.codegen.segments import batching
 from cnnc.compiler.frontend.load import load
 from cnnc.compiler.ir.types import ints

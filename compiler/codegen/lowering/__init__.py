@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...schedule.schedule import POOLED
-from ..program import Lowering
+from ..planner import Lowering
 from .conv import lower_depthwise, lower_direct, lower_dot, lower_gather, lower_tapwise
 from .dense import lower_dense
 from .elementwise import lower_image, lower_map

@@ -13,10 +13,12 @@ from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
 from ...schedule.cost import bytes_ahead, depthwise_resident, fetches_following, halves_last
 from ...schedule.schedule import Choice
+from ..buffer import Buffer
 from ..kernels import depthwise, direct, dot, gather, tapwise
 from ..kernels.ahead import Ahead, share_words
 from ..packed import Packed
-from ..program import Address, Buffer, Planner, Word
+from ..planner import Planner
+from ..program import Address, Word
 from .epilogue import deferred, epilogue, param
 from .pool import collected
 

@@ -9,7 +9,8 @@ from ...ir.operator import Array
 from ...ir.region import Region
 from ..kernels.dense import Dense
 from ..packed import Packed
-from ..program import Address, Images, Planner, Word
+from ..planner import Planner
+from ..program import Address, Images, Word
 from .epilogue import deferred, epilogue, param
 
 

@@ -7,9 +7,12 @@ import numpy as np
 from ...ir.graph import Value
 from ...ir.region import Region
 from ...ir.structure import Parameter
+from ..buffer import extent
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Planner, Word, extent, row_by_row
+from ..moves import row_by_row
+from ..planner import Planner
+from ..program import Word
 from .epilogue import chain, epilogue
 from .move import broadcast
 

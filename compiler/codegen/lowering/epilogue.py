@@ -11,8 +11,10 @@ from ...ir.graph import Node, Value
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ir.structure import Parameter
+from ..buffer import Buffer, extent
 from ..kernels.epilogue import Epilogue, Extra, Link, Operand
-from ..program import Address, Buffer, Planner, Word, extent
+from ..planner import Planner
+from ..program import Address, Word
 from .move import broadcast
 
 _COMMUTATIVE = ("add", "mul")  # of two operands in either order there is one kernel

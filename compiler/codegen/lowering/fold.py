@@ -13,8 +13,10 @@ from ...ir.deferred import Deferred, Numbers
 from ...ir.operator import Array
 from ...ops.conv import Window
 from ...schedule.schedule import Layout
+from ..buffer import Buffer
 from ..kernels.interleave import Interleave
-from ..program import Address, Buffer, Planner, Word
+from ..planner import Planner
+from ..program import Address, Word
 
 
 def folded_window(window: Window) -> Window:

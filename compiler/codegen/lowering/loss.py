@@ -5,9 +5,11 @@ from __future__ import annotations
 from ...ir.region import Region
 from ...ir.structure import Parameter
 from ...schedule.schedule import Layout
+from ..buffer import Buffer, extent
 from ..kernels.loss import SquaredError, Surprise
 from ..kernels.softmax import Softmax
-from ..program import Address, Buffer, ImageNumber, Kernel, Planner, Word, extent
+from ..planner import Planner
+from ..program import Address, ImageNumber, Kernel, Word
 from .epilogue import param
 from .reduce import positions
 

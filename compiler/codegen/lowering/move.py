@@ -14,9 +14,12 @@ from ...ir.region import Region
 from ...ops.shape import ChannelShuffle, Concat, Crop, Pad, PixelShuffle, Slice, Split, Transpose
 from ...schedule.choose import first_indices
 from ...schedule.schedule import Layout
+from ..buffer import Buffer, axes, extent
 from ..kernels.move import Move
 from ..kernels.shuffle import Shuffle
-from ..program import Address, Buffer, Planner, Word, axes, extent
+from ..moves import shuffle
+from ..planner import Planner
+from ..program import Address, Word
 
 NOWHERE = -(1 << 60)  # a zero: far enough below that no other offset lifts it above
 
@@ -37,7 +40,8 @@ def _shuffle(planner: Planner, groups: int, source: Buffer, target: Buffer) -> N
     each, lanes = source.channels // groups, planner.lanes
     channels = np.arange(groups * lanes).reshape(groups, lanes)
     taken = channels % groups * each + channels // groups
-    planner.shuffle(Shuffle(tuple(tuple(row) for row in taken.tolist())), source, target, 0, 0, target.blocks)
+    kernel = Shuffle(tuple(tuple(row) for row in taken.tolist()))
+    planner.step(*shuffle(kernel, source, target, 0, 0, target.blocks), [source], [target])
 
 
 def lower_join(planner: Planner, region: Region) -> None:

@@ -8,9 +8,12 @@ from ...ir.operator import Array, Operator
 from ...ir.region import Region
 from ...ops.norm import Groupnorm, Instancenorm, Layernorm, Lrn
 from ...ops.softmax import LogSoftmax, Softmax
+from ..buffer import Buffer
 from ..kernels import lrn, normalize, softmax
 from ..kernels.epilogue import Epilogue
-from ..program import Address, Buffer, Kernel, Planner, Word, row_by_row
+from ..moves import row_by_row
+from ..planner import Planner
+from ..program import Address, Kernel, Word
 from .epilogue import pack_tables, param
 from .reduce import positions
 
@@ -72,7 +75,7 @@ def _scale_and_shift(planner: Planner, region: Region, x: Buffer) -> dict[str, A
 def _in_order(planner: Planner, region: Region, kernel: Kernel, words: dict[str, Word]) -> None:
     """A step from planar image to planar image, with copies around it where the values lie otherwise."""
     x, y = planner.planar(planner.operand(region.operands[0])), planner.result(region.node.output)
-    flat = planner.beside(y)
+    flat = y.beside()
     planner.step(kernel, words | {"input": Address(x), "output": Address(flat)}, [x], [flat])
     if flat.storage is not y.storage:
         planner.copy(flat, y, y.channels)

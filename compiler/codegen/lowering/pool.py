@@ -6,9 +6,12 @@ from ...ir.region import Region
 from ...ops.conv import Window
 from ...ops.pool import AdaptiveAvgpool, AvgPool, GlobalAvgpool, MaxPool
 from ...schedule.schedule import Layout
+from ..buffer import Buffer
 from ..kernels.epilogue import Epilogue
 from ..kernels.pool import Pool
-from ..program import Buffer, Planner, Word, row_by_row
+from ..moves import row_by_row
+from ..planner import Planner
+from ..program import Word
 from .epilogue import epilogue
 
 _PIXELS = 8  # sums at a time: enough to hide an addition behind the others

@@ -10,7 +10,8 @@ from ...ir.region import Region
 from ...ops.arithmetic import Mean, Sum
 from ...ops.softmax import Argmax
 from ..kernels.reduce import Reduce
-from ..program import Address, Planner, Word
+from ..planner import Planner
+from ..program import Address, Word
 
 
 def positions(x: Value, axis: int) -> dict[str, int]:
@@ -26,7 +27,7 @@ def lower_reduce(planner: Planner, region: Region) -> None:
     (value,) = region.operands
     x = planner.planar(planner.operand(value))
     y = planner.result(output)
-    flat = planner.beside(y)
+    flat = y.beside()
     seen = positions(value, op.axis)
     words: dict[str, Word] = {
         "input": Address(x), "output": Address(flat), **seen,

@@ -7,7 +7,8 @@ import numpy as np
 from ...ir.region import Region
 from ...ops.resize import Resize, Upsample, taps
 from ..kernels import resize
-from ..program import Address, Planner, Word
+from ..planner import Planner
+from ..program import Address, Word
 from .epilogue import epilogue
 
 

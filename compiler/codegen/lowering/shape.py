@@ -6,9 +6,11 @@ from ...ir.graph import Value
 from ...ir.region import Region
 from ...schedule.choose import first_indices
 from ...schedule.schedule import Layout
+from ..buffer import Buffer, extent
 from ..kernels.epilogue import Epilogue
 from ..kernels.map import Map
-from ..program import Buffer, Planner, extent, row_by_row
+from ..moves import row_by_row
+from ..planner import Planner
 
 
 def lower_concat(planner: Planner, region: Region) -> None:
@@ -57,8 +59,6 @@ def lower_reshape(planner: Planner, region: Region) -> None:
         return planner.alias(output, lies)
     target = planner.result(output)
     if (target.height, target.width) == (1, 1) and target.is_solid:
-        return planner.copy(
-            source, planner.under(target, source.channels, source.height, source.width), source.channels
-        )
+        return planner.copy(source, target.under(source.channels, source.height, source.width), source.channels)
     flat = planner.planar(source)
-    planner.copy(planner.under(flat, target.channels, target.height, target.width), target, target.channels)
+    planner.copy(flat.under(target.channels, target.height, target.width), target, target.channels)

@@ -8,9 +8,11 @@ from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import ConvTranspose
 from ...schedule.phases import Phase, phases
+from ..buffer import Buffer
 from ..kernels.direct import Direct
 from ..kernels.gather import Gather
-from ..program import Address, Buffer, Kernel, Planner, Word
+from ..planner import Planner
+from ..program import Address, Kernel, Word
 from .conv import direct_words, gather_words, weights_ahead
 from .epilogue import epilogue, param
 

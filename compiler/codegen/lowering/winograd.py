@@ -13,10 +13,12 @@ from ...ops.conv import Conv, Window
 from ...schedule.cost import fetches_following
 from ...schedule.schedule import BATCH_TILE, WINOGRAD
 from ...schedule.tiles import Tile, folding, tiles
+from ..buffer import Buffer
 from ..kernels.ahead import Ahead, share_words
 from ..kernels.winograd import TILE_WORDS, Winograd
 from ..packed import Packed
-from ..program import Address, Buffer, Images, Planner, Word
+from ..planner import Planner
+from ..program import Address, Images, Word
 from ..winograd import TRANSFORMS, Transform
 from .conv import exceeds_caches
 from .epilogue import deferred, epilogue, param
