@@ -21,13 +21,16 @@ from .runner import JOB_BYTES, JOB_WORDS, jobs, runner
 from .store import Store
 from .threads import team
 
+LARGE = 16 << 20  # bytes of an arena: the last cache of most CPUs does not hold two of them
+
 
 class Executable:
     """Code, constants and an arena. It runs on `threads` threads; calls from several of the caller's take turns.
 
     Threads share an image, each of them a part of every step. Of several images each thread takes as many as any other,
-    in an arena of its own, and the rest is shared; all are, where an output is made of all of them. Fewer images than
-    `grain` are not worth waking a thread for. The native loop, if this process has none yet, may be in the `store`.
+    in an arena of its own, and the rest is shared; all are, where arenas are large or an output is made of all images.
+    Fewer images than `grain` are not worth waking a thread for. The native loop, if this process has none yet, may be
+    in the `store`.
     """
 
     def __init__(self, artifact: Artifact, threads: int = 1, grain: int = 1, store: Store | None = None):
@@ -35,7 +38,7 @@ class Executable:
         self._code = Code(artifact.code)
         self.threads = threads
         self._grain = grain
-        self._joins = artifact.manifest.joins_images
+        self._shares = artifact.manifest.joins_images or self.arena_bytes > LARGE
         self._scratch = aligned(threads * artifact.manifest.scratch_bytes_per_thread)
         self._lanes = [self._lane(0)]
         self._jobs = jobs(threads)
@@ -98,7 +101,7 @@ class Executable:
     def _run(self, images: int, arrays: Sequence[Array]) -> None:
         """On all threads."""
         lane, threads = self._lanes[0], self.threads
-        each = 0 if self._joins else images // threads
+        each = 0 if self._shares else images // threads
         if each > 0:
             self._spread(each, arrays)
         if rest := images - each * threads:

@@ -14,7 +14,7 @@ import cnnc
 LAYERS, CHANNELS = 48, 1024
 WEIGHTS = 4 * LAYERS * CHANNELS**2  # bytes: 201 MB
 REST = 60_000_000  # bytes for LLVM, the layer at work and all else
-CHILD = """
+PEAK = """
 import sys
 import numpy as np
 from pathlib import Path
@@ -24,7 +24,8 @@ from cnnc.build import compile
 def peak():
     status = Path("/proc/self/status").read_text()
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
-
+"""
+CHILD = """
 before = peak()
 compile(sys.argv[1], threads=1)(np.zeros((1, 1024, 2, 2), np.float32))
 print(peak() - before)
@@ -50,8 +51,13 @@ def model(folder: Path, layer: str) -> Path:
 
 def peak(path: Path) -> int:
     """Bytes that a process takes from when all is imported to the first answer."""
-    environment = {**os.environ, "CNNC_CACHE_DIR": str(path.parent / "cache")}
-    done = subprocess.run([sys.executable, "-c", CHILD, path], env=environment, capture_output=True, text=True)
+    return tell(CHILD, path, path.parent / "cache")
+
+
+def tell(text: str, argument: object, cache: Path) -> int:
+    """The number that such a program prints."""
+    command = [sys.executable, "-c", PEAK + text, str(argument)]
+    done = subprocess.run(command, env={**os.environ, "CNNC_CACHE_DIR": str(cache)}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return int(done.stdout)
 
@@ -63,3 +69,22 @@ def test_weights_go_as_what_is_made_of_them_comes(layer: str, times: int, tmp_pa
     assert WEIGHTS < peak(path) < times * WEIGHTS + REST
     assert len(list((tmp_path / "cache").iterdir())) == 2  # the network, and the loop that runs it
     assert WEIGHTS < peak(path) < WEIGHTS + REST  # from the cache
+
+
+MORE = """
+text = "model M { input x: f32[N, 1, 512, 512]  output y = x -> conv(64, 1) -> relu -> conv(64, 3) -> maxpool(8) }"
+network = cnnc.parse(text)
+net = cnnc.compile(network, weights=cnnc.random_weights(network), threads=int(sys.argv[1]))
+assert net.machine.arena_bytes > 64 << 20
+x = np.ones((4, 1, 512, 512), np.float32)
+net(x[:1])
+before = peak()
+net(x)
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_threads_share_a_large_arena(threads: int, tmp_path: Path):
+    """As many images as one would take as much memory again for each thread."""
+    assert tell(MORE, threads, tmp_path) < 32 << 20

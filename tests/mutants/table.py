@@ -23,6 +23,7 @@ RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
 ARENA = "tests/native/test_arena.py"
 THREADS = "tests/driver/test_threads.py"
+PEAKS = "tests/driver/test_peak_memory.py"
 HALVES = "tests/native/test_half_registers.py"
 PIECEWISE = "tests/native/test_piecewise.py"
 PASSES = "tests/passes"
@@ -401,8 +402,8 @@ RUNTIME = _of(
     ("executable.py", "images - each * threads", "images % (2 * threads)",
      "images are done twice, or not at all", THREADS),
     ("lane.py", "notes + 8 * at, tile, 1, 0", "notes + 8 * at, 0, 1, 0", "every tile begins a batch", LOSSES),
-    ("executable.py", "0 if self._joins else images // threads", "images // threads",
-     "each thread has a loss of its own", LOSSES),
+    ("executable.py", "artifact.manifest.joins_images or ", "", "each thread has a loss of its own", LOSSES),
+    ("executable.py", "LARGE = 16 << 20", "LARGE = 16 << 30", "each thread has a large arena of its own", PEAKS),
     ("lane.py", "if first:", "if False:", "every lane begins at the first image", THREADS),
     ("executable.py", "else start.copy", "else partial(np.asarray, start)",
      "who changes a result changes the next one", RARITIES),
