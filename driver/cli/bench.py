@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnc.cli.failure import Trace
+from cnnc.cli.numbers import Real, Whole
 from cnnc.cli.options import Subject, as_json, batch, subject
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 @click.command("bench", short_help="Time a network.")
 @subject(weights=True, native=True)
 @batch
-@click.option("--seconds", type=click.FloatRange(0.01), default=2.0, show_default=True, help="How long to measure.")
-@click.option("--repeats", type=click.IntRange(1), help="How many calls to measure, in place of --seconds.")
+@click.option("--seconds", type=Real(0.01), default=2.0, show_default=True, help="How long to measure.")
+@click.option("--repeats", type=Whole(1), help="How many calls to measure, in place of --seconds.")
 @click.option("--compare", metavar="NAMES", help="Also time interpreter, onnxruntime or both, in turns.")
 @click.option("--per-layer", is_flag=True, help="Also time layer by layer, beside the core's peaks.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path), help="A picture of the layers under the roofline.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnc.cli.failure import note
+from cnnc.cli.numbers import Whole
 from cnnc.cli.options import Subject
 
 if TYPE_CHECKING:
@@ -42,13 +43,11 @@ class Feed:
 
 _OPTIONS = (
     click.argument("file", required=False, metavar="[FILE]", type=click.Path(path_type=Path)),
-    click.option(
-        "--batch", type=click.IntRange(1), default=2, show_default=True, help="Without a file: how many images."
-    ),
+    click.option("--batch", type=Whole(1), default=2, show_default=True, help="Without a file: how many images."),
     click.option(
         "--seed",
         "inputs_seed",
-        type=click.IntRange(0),
+        type=Whole(0),
         default=0,
         show_default=True,
         help="Without a file: which images.",

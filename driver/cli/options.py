@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnc.cli.failure import Trace, colored, note
+from cnnc.cli.numbers import Whole
 
 if TYPE_CHECKING:
     from cnnc.compiler.pipeline import Callback
@@ -107,22 +108,18 @@ _WEIGHTS = (
         type=click.Path(path_type=Path),
         help="A .safetensors or .npz file; by default the one beside the model with its stem.",
     ),
-    click.option(
-        "--random-weights", "seed", type=click.IntRange(0), metavar="SEED", help="Numbers in place of weights."
-    ),
+    click.option("--random-weights", "seed", type=Whole(0), metavar="SEED", help="Numbers in place of weights."),
 )
 _NATIVE = (
     click.option(
         "--target-cpu", default="native", metavar="CPU", help="native, x86-64-v4, x86-64-v3, x86-64 or aarch64."
     ),
-    click.option("--threads", type=click.IntRange(1, 256), help="Threads to run on; by default all that help."),
+    click.option("--threads", type=Whole(1, 256), help="Threads to run on; by default all that help."),
     click.option("--schedule", type=click.Path(path_type=Path), help="A file with choices for some layers."),
     click.option("--exact", is_flag=True, help="Leave out algorithms that trade accuracy for speed."),
 )
 
-batch = click.option(
-    "--batch", "images", type=click.IntRange(1), default=1, show_default=True, help="Images a call, mostly."
-)
+batch = click.option("--batch", "images", type=Whole(1), default=1, show_default=True, help="Images a call, mostly.")
 as_json = click.option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
 

@@ -10,15 +10,14 @@ import click
 
 from cnnc.cli.failure import Wrong, note
 from cnnc.cli.feed import Feed, feed
+from cnnc.cli.numbers import Real
 from cnnc.cli.options import Subject, subject
 
 
 @click.command("reduce", short_help="Make a network that fails small.")
 @subject(weights=True, native=True)
 @feed
-@click.option(
-    "--seconds", type=click.FloatRange(0), default=60.0, show_default=True, help="When to stop at the latest."
-)
+@click.option("--seconds", type=Real(0), default=60.0, show_default=True, help="When to stop at the latest.")
 @click.option(
     "-o",
     "--output",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from cnnc.cli.failure import Trace, note
+from cnnc.cli.numbers import Whole
 from cnnc.cli.options import Subject, as_json, subject
 
 
@@ -14,7 +15,7 @@ from cnnc.cli.options import Subject, as_json, subject
 @subject(weights=True, native=True)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--interpret", is_flag=True, help="Run the NumPy reference in place of native code.")
-@click.option("--top", type=click.IntRange(1), default=1, show_default=True, help="How many classes to name.")
+@click.option("--top", type=Whole(1), default=1, show_default=True, help="How many classes to name.")
 @click.option("--labels", type=click.Path(path_type=Path), help="A text file with the name of a class a line.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="An .npz or .png file, or a folder of .png files."

@@ -47,6 +47,8 @@ def test_version_is_the_package_s():
         (["check", "gone.cnn"], 1, "cannot read gone.cnn"),
         (["bench", "{digits}", "--weights", "gone.npz"], 1, "cannot read gone.npz"),
         (["bench", "{digits}", "--weights", "w.npz", "--random-weights", "1"], 2, "exclude one another"),
+        (["bench", "{digits}", "--random-weights", "--plot"], 2, "'--plot' is not a valid whole number"),
+        (["bench", "{digits}", "--seconds", "x"], 2, "'x' is not a valid number"),
         (["bench", "{digits}", "--target-cpu", "z80"], 1, "there is no target CPU `z80`"),
         (["run", "{digits}", "x.png", "--labels", "gone.txt"], 1, "gone.txt: No such file"),
         (["compile", "{digits}", "--print-after", "magic"], 2, "there is no pass `magic`"),
