@@ -86,5 +86,5 @@ print(peak() - before)
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_threads_share_a_large_arena(threads: int, tmp_path: Path):
-    """As many images as one would take as much memory again for each thread."""
+    """Several images take no more memory than one: a thread with an arena of its own would double it."""
     assert tell(MORE, threads, tmp_path) < 32 << 20
