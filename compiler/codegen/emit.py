@@ -95,20 +95,25 @@ class Emitter:
     def grid(self, name: str, outer: Int, inner: Int, across: Int) -> Iterator[tuple[str, str, str]]:
         """Loop over this part's share of `outer` x `inner` units: gives the outer one's number, and a range within it.
 
-        A part has a stretch of all units in order; but where `across` is 1 and parts come out equal, to a sixteenth, of
-        each outer unit the same stretch of inner ones. If those are rows, a thread finds in its own cache what it made
-        of them one step before.
+        A part has a stretch of all units in order; but where `across` is not 0 and parts come out equal, to a
+        sixteenth, of each outer unit the same stretch of inner ones. If those are rows, a thread finds in its own cache
+        what it made of them one step before. It takes them in equal pieces, of `across` units at most: all outer units
+        of one before the next one.
         """
-        each = self.div_int(self.add_int(inner, self.sub_int("%parts", 1)), "%parts")
+        each = self.ceil_int(inner, "%parts")
         most = self.div_int(self.mul_int(inner, 17), 16)
         equal = self.compare("sle", self.mul_int(each, "%parts"), most)
         crossing = self.set(f"and i1 {equal}, {self.compare('ne', across, 0)}")
         lo, hi = self.share(self.choose(crossing, "i64", inner, self.mul_int(outer, inner)))
         first = self.choose(crossing, "i64", 0, self.div_int(lo, inner))
-        after = self.div_int(self.add_int(hi, self.sub_int(inner, 1)), inner)
-        with self.loop(name, self.choose(crossing, "i64", outer, after), start=first) as number:
+        after = self.choose(crossing, "i64", outer, self.ceil_int(hi, inner))
+        units = self.max_int(1, self.sub_int(hi, lo))
+        pieces = self.ceil_int(units, self.choose(crossing, "i64", across, units))
+        piece = self.ceil_int(units, pieces)
+        with self.loop("piece", hi, start=lo, step=piece) as start, self.loop(name, after, start=first) as number:
+            end = self.min_int(hi, self.add_int(start, piece))
             before = self.choose(crossing, "i64", 0, self.mul_int(number, inner))
-            yield number, self.max_int(0, self.sub_int(lo, before)), self.min_int(inner, self.sub_int(hi, before))
+            yield number, self.max_int(0, self.sub_int(start, before)), self.min_int(inner, self.sub_int(end, before))
 
     def text(self) -> str:
         """The module so far, with a declaration for every intrinsic in use."""
@@ -220,6 +225,10 @@ class Emitter:
     def div_int(self, a: Int, b: Int) -> str:
         """Quotient of whole numbers that are not negative."""
         return str(a) if b == 1 else self.set(f"udiv i64 {a}, {b}")
+
+    def ceil_int(self, a: Int, b: Int) -> str:
+        """Quotient of such numbers, rounded up."""
+        return self.div_int(self.add_int(a, self.sub_int(b, 1)), b)
 
     def min_int(self, a: Int, b: Int) -> str:
         return self.intrinsic("i64", "llvm.smin.i64", [("i64", a), ("i64", b)])

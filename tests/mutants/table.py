@@ -5,6 +5,8 @@ from typing import NamedTuple
 AHEAD = "tests/native/test_ahead.py"
 CONVOLUTIONS = "tests/native/test_convolutions.py::test_convolutions_stay_within_the_bound"
 BETWEEN_RIMS = "tests/native/test_convolutions.py::test_rows_between_rims_are_one_where_that_takes_less"
+PIECES = "tests/native/test_convolutions.py::test_pieces_of_an_image_make_no_difference_to_a_bit"
+LARGE = "tests/native/test_convolutions.py::test_images_larger_than_caches_are_read_in_pieces"
 TAPWISE = "tests/native/test_convolutions.py::test_tap_by_tap_stays_within_the_bound"
 WINOGRAD = "tests/native/test_winograd.py"
 FETCHES = f"{WINOGRAD}::test_images_larger_than_caches_are_fetched_ahead"
@@ -146,8 +148,10 @@ KERNELS = _of(
      "rows past the image's end are taken", TAPWISE),
     ("tapwise.py", "past = e.add_int(begin, (self.pixels - 1) * self.step)", "past = begin",
      "a tile skips the columns that only its first pixel skips", TAPWISE),
-    ("tapwise.py", "e.add_int(e.mul_int(row, a[\"tiles\"]), tile)", "tile", "all rows have the same sums", TAPWISE),
-    ("tapwise.py", "w.value = e.at(w.value, a[\"weights_tap\"])", "pass", "all taps have the first one's weights",
+    ("tapwise.py", "e.add_int(e.mul_int(group, a[\"units\"]), number)", "number", "all groups have the same sums",
+     TAPWISE),
+    ("tapwise.py", "e.add_int(start, a[\"piece\"])", "a[\"units\"]", "a piece goes on to the end", TAPWISE),
+    ("tapwise.py", "tap.value = e.at(tap.value, a[\"weights_tap\"])", "pass", "all taps have the first one's weights",
      TAPWISE),
     ("tapwise.py", "e.sub_int(a[\"all_vectors\"], self.vectors)", "a[\"all_vectors\"]",
      "the last channels lie past the last one", TAPWISE),
@@ -170,7 +174,7 @@ KERNELS = _of(
     ("pool.py", "e.min_int(fits, e.sub_int(kernel, skipped))", "e.min_int(fits, kernel)",
      "a window cut off before is too long after", POOLS),
     ("pool.py", "padded_end = e.add_int(size, after)", "padded_end = size", "padding after does not count", POOLS),
-    ("pool.py", "e.div_int(e.add_int(past, e.sub_int(parts, 1)), parts)", "e.div_int(past, parts)",
+    ("pool.py", "e.ceil_int(past, parts)", "e.div_int(past, parts)",
      "adaptive windows end too early", POOLS),
     ("pool.py", "e.mul_int(a[\"input_row\"], a[\"dilation_height\"])", "a[\"input_row\"]",
      "rows of a window are not dilated", POOLS),
@@ -306,10 +310,11 @@ LOWERINGS = _of(
 
 PROGRAMS = _of(
     "compiler/codegen",
-    ("emit.py", "self.choose(crossing, \"i64\", outer, after)", "after", "parts across all units have the first alone",
+    ("emit.py", "self.choose(crossing, \"i64\", outer, self.ceil_int(hi, inner))", "self.ceil_int(hi, inner)",
+     "parts across all units have the first alone", CONVOLUTIONS),
+    ("emit.py", "self.max_int(0, self.sub_int(start, before))", "start", "a part skips the beginning of each unit",
      CONVOLUTIONS),
-    ("emit.py", "self.max_int(0, self.sub_int(lo, before))", "lo", "a part skips the beginning of each unit",
-     CONVOLUTIONS),
+    ("emit.py", "self.add_int(start, piece)", "self.add_int(lo, piece)", "pieces after the first are empty", PIECES),
     ("memory.py", "range(lives[buffer][0], lives[buffer][1] + 1)", "range(lives[buffer][0], lives[buffer][1])",
      "a step's output lies over its input", ARENA),
     ("memory.py", "if at + room(buffer) <= start:", "if at <= start:", "a gap need not be large enough", ARENA),
@@ -371,6 +376,8 @@ SCHEDULE = _of(
     ("cost.py", "pixels % 2 == 0 and pixels * vectors", "pixels * vectors", "a square lies in two tiles", POOLS),
     ("cost.py", "many > 1 and _BESIDE * BATCH_TILE * image < weights", "many > 1",
      "images are batched that are more than weights", BATCHES),
+    ("cost.py", "image > max(_OUTER, weights)", "image > _OUTER",
+     "the smaller one is kept, and the larger read anew", LARGE),
     ("cost.py", "<= lanes // 2\n", "<= lanes // 2 + 1\n", "nine channels are computed as eight", CONVOLUTIONS),
     ("phases.py", "reads[1] - reads[0] if len(reads) > 1 else 1", "1", "dilated taps lie side by side", TRANSPOSED),
     ("phases.py", "-(-(out - start) // stride)", "(out - start) // stride", "a phase's last output is left out",

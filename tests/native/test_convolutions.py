@@ -18,6 +18,7 @@ from harness import (
 )  # fmt: skip
 
 from cnnc.compiler.codegen.kernels.direct import Direct
+from cnnc.compiler.codegen.lowering import conv as lowering
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.pipeline import Options, program_of
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
@@ -226,8 +227,9 @@ def ridden(lanes: int) -> Graph:
 
 @every_cpu
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
-def test_tap_by_tap_stays_within_the_bound(cpu: str, disabled: frozenset[str]):
-    """Of few pixels and of many, and no other way."""
+def test_tap_by_tap_stays_within_the_bound(cpu: str, disabled: frozenset[str], monkeypatch: pytest.MonkeyPatch):
+    """Of few pixels and of many, in pieces of two tiles, and no other way."""
+    monkeypatch.setattr(lowering, "tiles_in_a_piece", lambda *_: 2)
     graph = with_random_weights(ridden(target(cpu).lanes))
     chosen = program_of(graph, Options(cpu, disabled)).schedule.choices
     choices = {
@@ -246,6 +248,42 @@ def test_windows_with_more_weights_than_a_cache_keeps_go_tap_by_tap():
         net.output(net.chain(x, stage("conv", channels=32, kernel=3, dilation=24, pad=24)))
         program = program_of(with_random_weights(net.graph), Options("x86-64-v3"))
         assert program.schedule.choices["conv_1"].algorithm == algorithm
+
+
+@every_cpu
+@pytest.mark.parametrize("family", [plain, grouped, between_rims, gated])
+def test_pieces_of_an_image_make_no_difference_to_a_bit(cpu: str, family, monkeypatch: pytest.MonkeyPatch):
+    graph = with_random_weights(family(target(cpu).lanes))
+    inputs = images_for(graph, 2)
+    whole = every_way(compile_native(graph, cpu), inputs)
+    for tiles in (1, 3):
+        monkeypatch.setattr(lowering, "tiles_together", lambda *_, tiles=tiles: tiles)
+        for name, array in every_way(compile_native(graph, cpu), inputs).items():
+            np.testing.assert_array_equal(array, whole[name], name)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "out", "together"),
+    [
+        (64, 224, 64, 42),  # 64 KiB of 6 pixels each
+        (1056, 64, 64, 2),
+        (64, 56, 64, 523),  # an image that caches hold: all tiles
+        (64, 224, 16, 8363),  # nothing to read it for again
+        (1024, 33, 2048, 182),  # weights are more than the image
+        (64, 5, 64, 0),  # and more than the output: threads have groups of their own
+    ],
+)
+def test_images_larger_than_caches_are_read_in_pieces(channels: int, size: int, out: int, together: int):
+    net = Net()
+    net.output(net.chain(net.input("x", image(channels, size, size)), stage("conv", channels=out, kernel=1)))
+    program = program_of(with_random_weights(net.graph), Options("x86-64-v3"))
+    (words,) = (
+        dict(zip(kernel.arguments, step.words, strict=True))
+        for kernel, name in program.kernels.items()
+        for step in program.steps
+        if step.kernel == name and isinstance(kernel, Direct)
+    )
+    assert words["across"] == together
 
 
 @every_cpu

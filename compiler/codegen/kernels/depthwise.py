@@ -53,7 +53,7 @@ class Depthwise:
             zeros = self._zeros(e) if self.border else ""
             window = e.mul_int(e.mul_int(a["kernel_height"], a["kernel_width"]), self.inside * size)
             last_tile = e.sub_int(a["columns"], pixels)
-            with rows(e, a, self.epilogue, across=1) as row:
+            with rows(e, a, self.epilogue, across=True) as row:
                 weights = e.at(a["weights"], e.mul_int(row.block, window))
                 source = e.at(row.source, e.mul_int(row.number, a["input_row"]))
                 high, wide = self.resident

@@ -55,7 +55,7 @@ class Direct:
         return (
             "@input", "@weights", "@output",
             "groups", "rows", "columns",  # trip counts: groups of output channels, output rows, pixels of a row
-            "across",  # whether parts are of all groups' rows
+            "across",  # tiles that meet all groups' weights before others do, or 0
             "parts_groups", "parts_vectors", "parts_plane",  # of what shares inputs; bytes between inputs
             "blocks", "tail",  # full blocks of input channels, channels in a last one
             "kernel_height", "kernel_width",
@@ -85,7 +85,7 @@ class Direct:
             plane = e.mul_int(a["rows"], tiles)
             with (
                 e.grid("group", a["groups"], plane, a["across"]) as (group, lo, hi),
-                e.loop("row", e.div_int(e.add_int(hi, e.sub_int(tiles, 1)), tiles), start=e.div_int(lo, tiles)) as row,
+                e.loop("row", e.ceil_int(hi, tiles), start=e.div_int(lo, tiles)) as row,
             ):
                 part = e.div_int(group, a["parts_groups"])
                 source = e.at(a["input"], e.mul_int(part, a["parts_plane"]))
@@ -242,7 +242,7 @@ def taps_inside(e: Emitter, first: str, last: str, step: str, count: str, size: 
     """Of `count` taps, `step` apart, those inside `[0, size)` for some of the pixels whose first tap is at `first` to
     `last`."""
     before = e.max_int(0, e.sub_int(0, last))
-    begin = e.min_int(count, e.div_int(e.add_int(before, e.sub_int(step, 1)), step))
+    begin = e.min_int(count, e.ceil_int(before, step))
     room = e.max_int(0, e.sub_int(size, first))
-    end = e.min_int(count, e.div_int(e.add_int(room, e.sub_int(step, 1)), step))
+    end = e.min_int(count, e.ceil_int(room, step))
     return Taps(begin, e.max_int(0, e.sub_int(end, begin)))

@@ -65,17 +65,17 @@ class Pool:
             parts = a["rows" if axis == "height" else "columns"]
             first = e.div_int(e.mul_int(out, size), parts)
             past = e.mul_int(e.add_int(out, 1), size)
-            past = e.div_int(e.add_int(past, e.sub_int(parts, 1)), parts)
+            past = e.ceil_int(past, parts)
             count = e.sub_int(past, first)
             return first, count, count
         dilation = a[f"dilation_{axis}"]
         start = e.sub_int(e.mul_int(out, stride), before)
         # Taps before the image are skipped whole dilations at a time.
         skipped = e.max_int(e.sub_int(0, start), 0)
-        skipped = e.div_int(e.add_int(skipped, e.sub_int(dilation, 1)), dilation)
+        skipped = e.ceil_int(skipped, dilation)
         first = e.add_int(start, e.mul_int(skipped, dilation))
         room = e.max_int(e.sub_int(size, first), 0)
-        fits = e.div_int(e.add_int(room, e.sub_int(dilation, 1)), dilation)
+        fits = e.ceil_int(room, dilation)
         count = e.min_int(fits, e.sub_int(kernel, skipped))
         if self.count_pad:
             padded_end = e.add_int(size, after)

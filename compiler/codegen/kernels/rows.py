@@ -22,9 +22,10 @@ class Row:
 
 
 @contextmanager
-def rows(e: Emitter, a: Mapping[str, str], epilogue: Epilogue, across: int = 0) -> Iterator[Row]:
-    """Loop over the part's share of `blocks` x `rows`: `across` all blocks, if it is 1, where parts come out equal."""
-    with e.grid("block", a["blocks"], a["rows"], across) as (block, lo, hi), e.loop("row", hi, start=lo) as number:
+def rows(e: Emitter, a: Mapping[str, str], epilogue: Epilogue, across: bool = False) -> Iterator[Row]:
+    """Loop over the part's share of `blocks` x `rows`: `across` all blocks, if so, where parts come out equal."""
+    together = a["rows"] if across else 0
+    with e.grid("block", a["blocks"], a["rows"], together) as (block, lo, hi), e.loop("row", hi, start=lo) as number:
         source = e.at(a["input"], e.mul_int(block, a["input_plane"]))
         target = e.at(e.at(a["output"], e.mul_int(block, a["output_plane"])), e.mul_int(number, a["output_row"]))
         yield Row(block, number, source, target, Tail(e, epilogue, a, block, number))

@@ -1,5 +1,5 @@
 """Direct convolution tap by tap, for windows with more weights than a cache keeps: all pixels meet those of one tap
-before the next ones come. In between, sums wait in memory."""
+before the next ones come, piece by piece. In between, sums wait in memory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Tapwise:
     """`pixels` x `vectors` outputs at a time, `step` input pixels apart. Layouts are `Direct`'s, but for the weights:
     `[group][kh][kw][input channel][vectors * lanes]`. Taps outside of the image are skipped, rows of them and, for a
     tile that finds nothing else, columns. Each part has its own scratch memory, for the sums
-    `[row][tile][pixel][vector]` of a group; of the last tile of a row, which overlaps the one before, there are sums of
-    its own.
+    `[group][row][tile][pixel][vector]`; of the last tile of a row, which overlaps the one before, there are sums of its
+    own.
     """
 
     pixels: int
@@ -33,6 +33,7 @@ class Tapwise:
         return (
             "@input", "@weights", "@output",
             "groups", "all_vectors", "rows", "columns",  # of output channels, alone and in tiles; rows, pixels of one
+            "piece",  # tiles that meet all weights of a tap before others do
             "blocks",  # of input channels
             "kernel_height", "kernel_width",
             "input_plane", "input_row", "tap_row", "tap_column",
@@ -48,52 +49,49 @@ class Tapwise:
         with e.kernel(name, self.arguments) as a:
             room = self.epilogue.room(e, self.pixels)
             a["tiles"] = e.div_int(e.add_int(a["columns"], self.pixels - 1), self.pixels)
-            with e.grid("group", a["groups"], a["rows"], 0) as (group, *part):
-                first = e.min_int(e.mul_int(group, self.vectors), e.sub_int(a["all_vectors"], self.vectors))
-                tail = Tail(e, self.epilogue, a, first, 0)
+            a["units"] = e.mul_int(a["rows"], a["tiles"])
+            with self._tiles(e, a, 0, a["units"]) as tile:
+                tail = Tail(e, self.epilogue, a, tile.first, tile.row)
                 starts = [tail.block(v, 0).start for v in range(self.vectors)]
-                with self._row(e, part) as row, self._tile(e, a, row) as (_, sums):
-                    for k, start in enumerate(starts * self.pixels):
-                        e.store(start, sums, k * size)
-                w = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
-                with e.loop("kh", a["kernel_height"], vary=[w]) as y, e.loop("kw", a["kernel_width"], vary=[w]) as x:
-                    self._tap(e, a, part, y, x, w.value)
-                    w.value = e.at(w.value, a["weights_tap"])
-                target = e.at(a["output"], e.mul_int(first, a["output_plane"]))
-                with self._row(e, part) as row:
-                    tail = Tail(e, self.epilogue, a, first, row)
-                    line = e.at(target, e.mul_int(row, a["output_row"]))
-                    with self._tile(e, a, row) as (column, sums):
-                        self._finish(e, a, tail, line, column, sums, room)
+                for k, start in enumerate(starts * self.pixels):
+                    e.store(start, tile.sums, k * size)
+            tap = Var("ptr", a["weights"])
+            with e.loop("kh", a["kernel_height"], vary=[tap]) as y, e.loop("kw", a["kernel_width"], vary=[tap]) as x:
+                with e.loop("piece", a["units"], step=a["piece"]) as start:
+                    with self._tiles(e, a, start, e.add_int(start, a["piece"])) as tile:
+                        self._tap(e, a, tile, y, x, tap.value)
+                tap.value = e.at(tap.value, a["weights_tap"])
+            with self._tiles(e, a, 0, a["units"]) as tile:
+                self._finish(e, a, tile, room)
 
     @contextmanager
-    def _row(self, e: Emitter, part: list[str]) -> Iterator[str]:
-        with e.loop("row", part[1], start=part[0]) as row:
-            yield row
+    def _tiles(self, e: Emitter, a: dict[str, str], start: Int, end: Int) -> Iterator[Tile]:
+        """Of each group the tiles `[start, end)` that fall to this part."""
+        with e.grid("group", a["groups"], a["units"], 0) as (group, lo, hi):
+            first = e.min_int(e.mul_int(group, self.vectors), e.sub_int(a["all_vectors"], self.vectors))
+            with e.loop("tile", e.min_int(hi, end), start=e.max_int(lo, start)) as number:
+                row = e.div_int(number, a["tiles"])
+                column = e.mul_int(e.sub_int(number, e.mul_int(row, a["tiles"])), self.pixels)
+                column = e.min_int(column, e.sub_int(a["columns"], self.pixels))
+                place = e.add_int(e.mul_int(group, a["units"]), number)
+                sums = e.at("%scratch", e.mul_int(place, self.pixels * self.vectors * e.target.vector_bytes))
+                yield Tile(group, first, row, column, sums)
 
-    @contextmanager
-    def _tile(self, e: Emitter, a: dict[str, str], row: str) -> Iterator[tuple[str, str]]:
-        """Each tile of a row: its first column and its sums."""
-        with e.loop("tile", a["tiles"]) as tile:
-            number = e.add_int(e.mul_int(row, a["tiles"]), tile)
-            sums = e.at("%scratch", e.mul_int(number, self.pixels * self.vectors * e.target.vector_bytes))
-            yield e.min_int(e.mul_int(tile, self.pixels), e.sub_int(a["columns"], self.pixels)), sums
-
-    def _tap(self, e: Emitter, a: dict[str, str], part: list[str], y: str, x: str, weights: str) -> None:
-        """Add what one tap finds to all sums of a group."""
-        down = e.add_int(a["first_row"], e.mul_int(y, a["row_taps"]))
-        across = e.add_int(a["first_column"], e.mul_int(x, a["column_taps"]))
-        source = e.at(e.at(a["input"], e.mul_int(y, a["tap_row"])), e.mul_int(x, a["tap_column"]))
-        with self._row(e, part) as row:
-            line = e.at(source, e.mul_int(row, a["input_row"]))
-            below = e.add_int(down, e.mul_int(row, a["row_step"]))  # a row before the image is a large number
-            with e.when(e.compare("ult", below, a["image_rows"])), self._tile(e, a, row) as (column, sums):
-                begin = e.add_int(across, e.mul_int(column, self.step))
-                past = e.add_int(begin, (self.pixels - 1) * self.step)
-                met = e.compare("sge", past, 0), e.compare("slt", begin, a["image_columns"])
-                with e.when(e.set(f"and i1 {met[0]}, {met[1]}")):
-                    here = e.at(line, e.mul_int(column, self.step * e.target.vector_bytes))
-                    self._products(e, a, here, weights, sums)
+    def _tap(self, e: Emitter, a: dict[str, str], tile: Tile, y: str, x: str, weights: str) -> None:
+        """Add what one tap finds to a tile's sums."""
+        below = e.add_int(a["first_row"], e.mul_int(y, a["row_taps"]))
+        below = e.add_int(below, e.mul_int(tile.row, a["row_step"]))  # a row before the image is a large number
+        begin = e.add_int(a["first_column"], e.mul_int(x, a["column_taps"]))
+        begin = e.add_int(begin, e.mul_int(tile.column, self.step))
+        past = e.add_int(begin, (self.pixels - 1) * self.step)
+        inside = e.compare("ult", below, a["image_rows"])
+        for met in (e.compare("sge", past, 0), e.compare("slt", begin, a["image_columns"])):
+            inside = e.set(f"and i1 {inside}, {met}")
+        with e.when(inside):
+            source = e.at(e.at(a["input"], e.mul_int(y, a["tap_row"])), e.mul_int(x, a["tap_column"]))
+            source = e.at(source, e.mul_int(tile.row, a["input_row"]))
+            source = e.at(source, e.mul_int(tile.column, self.step * e.target.vector_bytes))
+            self._products(e, a, source, e.at(weights, e.mul_int(tile.group, a["weights_group"])), tile.sums)
 
     def _products(self, e: Emitter, a: dict[str, str], source: str, weights: str, sums: str) -> None:
         """All input channels' products of one tap into the sums of a tile, which are in registers meanwhile."""
@@ -113,13 +111,26 @@ class Tapwise:
             for v, total in enumerate(pixel):
                 e.store(total.value, sums, (p * self.vectors + v) * size)
 
-    def _finish(self, e: Emitter, a: dict[str, str], tail: Tail, line: str, column: Int, sums: str, room: str) -> None:
+    def _finish(self, e: Emitter, a: dict[str, str], tile: Tile, room: str) -> None:
         size = e.target.vector_bytes
-        place = e.mul_int(column, size)
+        place, tail = e.mul_int(tile.column, size), Tail(e, self.epilogue, a, tile.first, tile.row)
+        target = e.at(a["output"], e.mul_int(tile.first, a["output_plane"]))
+        target = e.at(target, e.mul_int(tile.row, a["output_row"]))
         for v in range(self.vectors):
-            totals = [e.load(sums, (p * self.vectors + v) * size) for p in range(self.pixels)]
-            out = e.at(e.at(line, e.mul_int(a["output_plane"], v)), place)
+            totals = [e.load(tile.sums, (p * self.vectors + v) * size) for p in range(self.pixels)]
+            out = e.at(e.at(target, e.mul_int(a["output_plane"], v)), place)
             block = tail.block(v, place)
             block.put_away(totals, room)
             for p, value in enumerate(block.finish_all(totals, room)):
                 e.store(value, out, p * size)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Sums of a group, whose first vector of channels is `first`, for pixels of a `row` from a `column` on."""
+
+    group: str
+    first: str
+    row: str
+    column: str
+    sums: str

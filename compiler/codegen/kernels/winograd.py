@@ -71,7 +71,7 @@ class Winograd:
         with e.kernel(name, self.arguments) as a:
             a["count"] = e.mul_int(a["count"], a["images"])
             a["chunks"] = e.div_int(e.add_int(a["count"], self.pixels - 1), self.pixels)
-            each = e.div_int(e.add_int(a["chunks"], e.sub_int(a["block"], 1)), a["block"])
+            each = e.ceil_int(a["chunks"], a["block"])
             lo, hi = e.share(e.mul_int(each, a["groups"]))
             block = Var("i64", e.div_int(lo, a["groups"]))
             group = Var("i64", e.sub_int(lo, e.mul_int(block.value, a["groups"])))

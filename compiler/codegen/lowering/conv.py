@@ -11,7 +11,14 @@ from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
 from ...ops.conv import Conv, Depthwise, Window
-from ...schedule.cost import bytes_ahead, depthwise_resident, fetches_following, halves_last
+from ...schedule.cost import (
+    bytes_ahead,
+    depthwise_resident,
+    fetches_following,
+    halves_last,
+    tiles_in_a_piece,
+    tiles_together,
+)
 from ...schedule.schedule import Choice
 from ..buffer import Buffer
 from ..kernels import depthwise, direct, dot, gather, tapwise
@@ -39,15 +46,16 @@ def lower_direct(planner: Planner, region: Region) -> None:
         words |= _rows(x, window)
     if narrows:
         words |= _columns(x, window)
-    words |= _walk(x, y, window) | direct_words(planner, region, weight, getattr(op, "groups", 1), x, y, choice)
     words["rows"] = rows = 1 if choice.merged else y.height
     words["columns"] = columns = y.height * y.width if choice.merged else y.width * (2 if pooling else 1)
+    tiles = rows * -(-columns // choice.pixels)
+    words |= _walk(x, y, window)
+    words |= direct_words(planner, region, weight, getattr(op, "groups", 1), x, y, choice, tiles)
     gaps = choice.merged and not y.is_solid
     if gaps or "rimmed" in tail.extras:
         words["width"] = y.width
     if gaps:
         words["gap"] = y.gap_bytes
-    tiles = rows * -(-columns // choice.pixels)
     ahead, more = weights_ahead(planner, words, x, choice, tiles, prod(op.kernel))
     words |= more
     ahead = replace(
@@ -86,9 +94,9 @@ def last_lanes(weight: Numbers, groups: int, choice: Choice, lanes: int) -> int:
 
 
 def direct_words(
-    planner: Planner, region: Region, weight: Numbers, groups: int, x: Buffer, y: Buffer, choice: Choice
+    planner: Planner, region: Region, weight: Numbers, groups: int, x: Buffer, y: Buffer, choice: Choice, tiles: int
 ) -> dict[str, Word]:
-    """The weights of a direct convolution, and how its tiles walk over channels. Threads have rows of their own where
+    """The weights of a direct convolution, and how its `tiles` walk over channels. Threads have rows of their own where
     these are more bytes than the weights, of which each thread then reads all."""
     lanes, planar, inside = planner.lanes, x.layout.block == 1, weight.shape[1]
     vectors = ceil(weight.shape[0] / (groups * lanes))  # in one of the convolution's groups
@@ -97,7 +105,7 @@ def direct_words(
     return {
         "weights": planner.constant(f"{region.node.name} weights", packed),
         "groups": groups * each,
-        "across": int(packed.nbytes <= max(x.bytes, y.bytes)),
+        "across": tiles_together(tiles, each, x.bytes, y.bytes, packed.nbytes, planner.schedule.target),
         "parts_groups": each,
         "parts_vectors": vectors,
         "parts_plane": x.plane_bytes * (inside // lanes) if groups > 1 else 0,
@@ -154,6 +162,7 @@ def lower_tapwise(planner: Planner, region: Region) -> None:
     choice = planner.schedule.choices[region.node.name]
     tail, words, reads = epilogue(planner, region, bias=bias)
     y, packed = planner.result(region.node.output), pack_tapwise(weight, planner.lanes, choice.vectors)
+    tiles = y.height * ceil(y.width / choice.pixels)
     words |= (
         _walk(x, y, window)
         | _rows(x, window)
@@ -164,6 +173,7 @@ def lower_tapwise(planner: Planner, region: Region) -> None:
             "all_vectors": y.blocks,
             "rows": y.height,
             "columns": y.width,
+            "piece": tiles_in_a_piece(tiles, x.bytes, planner.schedule.target),
             "blocks": x.blocks,
             "input_plane": x.plane_bytes,
             "weights_group": packed.nbytes // packed.shape[0],
@@ -171,8 +181,7 @@ def lower_tapwise(planner: Planner, region: Region) -> None:
         }
     )
     kernel = tapwise.Tapwise(choice.pixels, choice.vectors, op.stride[1], tail)
-    tiles = y.height * ceil(y.width / choice.pixels)
-    sums = 4 * planner.lanes * tiles * choice.pixels * choice.vectors
+    sums = 4 * planner.lanes * tiles * choice.pixels * choice.vectors * packed.shape[0]
     planner.step(kernel, words, [x, *reads], [y], scratch=sums)
 
 

@@ -35,8 +35,8 @@ def lower_transposed(planner: Planner, region: Region) -> None:
             step |= gather_words(planner, region, taken, op.groups, x, 1)
         else:
             tile = choice.pixels, choice.vectors, planner.lanes
-            step |= direct_words(planner, region, taken, op.groups, x, y, choice)
             tiles = down.count * -(-across.count // choice.pixels)
+            step |= direct_words(planner, region, taken, op.groups, x, y, choice, tiles)
             ahead, more = weights_ahead(planner, step, x, choice, tiles, len(down.taps) * len(across.taps))
             step |= more
             kernel = Direct(*tile, 1, False, False, False, ahead, tail, op.stride[1])
