@@ -93,7 +93,7 @@ class Lane:
         self._bases = np.zeros(len(self._words), np.int64)  # of words that change, and pointers to them
         self._notes = self._bases.ctypes.data + 8 * np.arange(len(self._bases))
         rows = np.zeros((len(steps), STEP_WORDS), np.int64)
-        changing: list[tuple[int, int, int, int, int]] = []
+        changing: list[tuple[int, ...]] = []
         words, notes, at = self._words.ctypes.data, self._notes.ctypes.data, 0
         for number, step in enumerate(steps):
             rows[number] = code.address(step.kernel), words + 8 * at, step.barrier
@@ -102,12 +102,12 @@ class Lane:
                 if word.kind in ("input", "output"):
                     index, port = self._port(word)
                     note = ctypes.addressof(self._pointers) + 8 * index
-                    changing.append((place, note, tile * port.pitch, port.pitch, 0))
+                    changing.append((place, note, tile * port.pitch, port.pitch, 0, word.value))
                 elif word.kind == "image":
-                    changing.append((place, notes + 8 * at, tile, 1, 0))
+                    changing.append((place, notes + 8 * at, tile, 1, 0, 0))
                 elif word.kind == "images" or word.pitch:
                     self._bases[at] = word.value + self._base(word)
-                    changing.append((place, notes + 8 * at, 0, word.pitch, word.kind == "images"))
+                    changing.append((place, notes + 8 * at, 0, word.pitch, word.kind == "images", 0))
                 else:
                     self._words[at] = word.value + self._base(word)
                 at += 1

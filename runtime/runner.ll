@@ -13,7 +13,7 @@
 %step = type { ptr, ptr, i64 }         ; kernel, its arguments, whether a barrier follows
 %segment = type { i64, i64, i64 }      ; first step, how many, whether they run for each image
 %binding = type { ptr, ptr,            ; a word of arguments, a pointer to the pointer to its base,
-                  i64, i64, i64 }      ; and what is added to it: bytes a tile, bytes an image, 1 for the images' number
+                  i64, i64, i64, i64 } ; and what is added: bytes a tile, an image, 1 for the images' number, bytes
 %table = type { ptr,                   ; 0 steps
                 ptr,                   ; 1 segments
                 i64, i64,              ; 2 images of a tile, positions of a tile
@@ -221,12 +221,15 @@ bind:
   %image.pitch = load i64, ptr %image.pitch.at
   %counts.at = getelementptr %binding, ptr %binding, i64 0, i32 4
   %counts = load i64, ptr %counts.at
+  %further.at = getelementptr %binding, ptr %binding, i64 0, i32 5
+  %further = load i64, ptr %further.at
   %by.tile = mul i64 %tile, %tile.pitch
   %by.image = mul i64 %image, %image.pitch
   %by.count = mul i64 %many, %counts
   %sum.0 = add i64 %base, %by.tile
   %sum.1 = add i64 %sum.0, %by.image
-  %sum = add i64 %sum.1, %by.count
+  %sum.2 = add i64 %sum.1, %by.count
+  %sum = add i64 %sum.2, %further
   store i64 %sum, ptr %word
   %b.next = add i64 %b, 1
   br label %each.binding

@@ -16,7 +16,7 @@ from .abi import VERSION, Artifact, Manifest, aligned
 from .loader import Code
 from .store import Store
 
-STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 5
+STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 6
 JOB_WORDS, JOB_BYTES = 8, 64  # table, position, end, images; threads, team, bytes to the next thread's job; arrays
 TEAM_BYTES = 272
 

@@ -43,14 +43,16 @@ class Planner:
         return Buffer(f"{kind} {value.name}", *extent(value), Layout(1), port=(kind, index), dtype=value.type.dtype)
 
     def operand(self, value: Value) -> Buffer:
-        """The buffer in which a value lies; a graph input is fetched from the caller's array when first asked for."""
+        """The buffer in which a value lies; a graph input is fetched from the caller's array when first asked for, or
+        read there if it is the same number for number."""
         if value.name not in self._buffers:
             producer = self.graph.producer(value)
             if not isinstance(producer.op, Input):
                 raise InternalError(f"`{value.name}` is read before it is computed")
             source = self.port("input", self.graph.inputs.index(value), value)
-            if value.type.dtype == "i64":  # stays where it is: a float does not hold it
-                self.alias(value, source)
+            layout = self.schedule.layouts[value.name]
+            if value.type.dtype == "i64" or (value.type.dtype == "f32" and layout == source.layout):
+                self.alias(value, source)  # a float does not hold the one
             else:
                 self.load_image(source, self.result(value), Epilogue(), {})
         return self._buffers[value.name]

@@ -398,6 +398,7 @@ RUNTIME = _of(
     "runtime",
     ("lane.py", "tile * port.pitch, port.pitch, 0", "port.pitch, port.pitch, 0",
      "tiles of the caller's images overlap", BATCHES),
+    ("lane.py", "port.pitch, 0, word.value", "port.pitch, 0, 0", "windows above an image begin in it", CONVOLUTIONS),
     ("lane.py", "-(-images // self._tile)", "images // self._tile", "the last tile is left out", BATCHES),
     ("lane.py", "segment.steps * (self._tile if segment.each else 1)", "segment.steps",
      "a segment runs for the first image", BATCHES),

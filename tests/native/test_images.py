@@ -75,3 +75,24 @@ def rows(lanes: int) -> Graph:
 @pytest.mark.parametrize("disabled", [frozenset(), EVERY_PASS], ids=["all passes", "no pass"])
 def test_images_arrive(cpu: str, family, disabled: frozenset[str]):
     hold(family(target(cpu).lanes), cpu, disabled, batch=2)
+
+
+@every_cpu
+@pytest.mark.parametrize(
+    ("channels", "dtype", "attributes", "copied"),
+    [
+        (3, "f32", {"kernel": 3}, False),
+        (3, "f32", {"kernel": (3, 1), "pad": (2, 0, 1, 0), "stride": 2}, False),  # rows outside are skipped
+        (3, "f32", {"kernel": 3, "pad": 1}, True),  # for its rim
+        (3, "u8", {"kernel": 3}, True),  # to be floats
+        (32, "f32", {"kernel": 3}, True),  # into blocks of channels
+    ],
+)
+def test_images_that_are_read_as_they_lie_are_not_copied(cpu, channels, dtype, attributes, copied):
+    net = Net()
+    x = net.input("x", image(channels, 9, 20, dtype))
+    x = net.chain(x, stage("scale", k=0.5)) if dtype == "u8" else x
+    net.output(net.chain(x, stage("conv", channels=5, **attributes)))
+    native = hold(net.graph, cpu, batch=3)
+    reads = {buffer.port for step in native.program.steps if "direct" in step.kernel for buffer in step.reads}
+    assert (("input", 0) not in reads) == copied
