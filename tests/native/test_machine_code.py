@@ -157,7 +157,7 @@ def test_groups_within_a_vector_take_a_shuffle_a_pixel_and_channel(cpu: str, ker
 
 @any_cpu
 @pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
-@pytest.mark.parametrize("following", [True, False])
+@pytest.mark.parametrize("following", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_winograds_products_stay_in_registers(cpu: str, filtering: Filtering, following: bool):
     """With 32 registers its transforms do too, but for two numbers of a large tile at most."""
     level = target(cpu)
