@@ -52,7 +52,7 @@ class Planner:
             source = self.port("input", self.graph.inputs.index(value), value)
             layout = self.schedule.layouts[value.name]
             if value.type.dtype == "i64" or (value.type.dtype == "f32" and layout == source.layout):
-                self.alias(value, source)  # a float does not hold the one
+                self.alias(value, source)  # no float of the arena holds every i64
             else:
                 self.load_image(source, self.result(value), Epilogue(), {})
         return self._buffers[value.name]
