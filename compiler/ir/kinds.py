@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..diagnostics import Refusal
@@ -59,19 +59,34 @@ def cut(text: str, most: int = BEARABLE) -> str:
 
 
 def _pieces(value: Any, most: int) -> Iterator[str]:
-    if isinstance(value, (tuple, list)):
-        yield "(" if isinstance(value, tuple) else "["
-        for k, part in enumerate(value):
-            if k:
-                yield ", "
-            yield from _pieces(part, most)
-        yield ")" if isinstance(value, tuple) else "]"
-    elif isinstance(value, str):
-        yield show(value[: most + 1])
-    elif hasattr(value, "pieces"):
-        yield from value.pieces()
-    else:
-        yield show(value)
+    """A value's text, bit by bit. Each bit costs the same, however deep in lists it stands."""
+    waiting = [_bits("", [value], "", most)]
+    while waiting:
+        for bit in waiting[-1]:
+            if not isinstance(bit, str):
+                brackets = "()" if isinstance(bit, tuple) else "[]"
+                waiting.append(_bits(brackets[0], bit, brackets[1], most))
+                break
+            yield bit
+        else:
+            waiting.pop()
+
+
+def _bits(opened: str, parts: Sequence[Any], closed: str, most: int) -> Iterator[str | tuple[Any, ...] | list[Any]]:
+    """The text of some parts, but for those that are lists or tuples, which are given as they are."""
+    yield opened
+    for k, part in enumerate(parts):
+        if k:
+            yield ", "
+        if isinstance(part, (tuple, list)):
+            yield part
+        elif isinstance(part, str):
+            yield show(part[: most + 1])
+        elif hasattr(part, "pieces"):
+            yield from part.pieces()
+        else:
+            yield show(part)
+    yield closed
 
 
 def _is_whole(value: Any) -> bool:

@@ -15,11 +15,11 @@ from cnnc.cli.options import Subject, as_json, subject
 @as_json
 def command(subject: Subject, format: str) -> None:
     """Show output shapes, parameters, multiply-accumulates and memory, layer by layer."""
-    from cnnc.footprint import footprint
-    from cnnc.runtime.errors import TargetError
-
     network = subject.network()
     summary = network.summary()
+    from cnnc.footprint import footprint  # and LLVM with it, which a file with errors need not wait for
+    from cnnc.runtime.errors import TargetError
+
     try:
         memory = footprint(network.graph)
     except TargetError:

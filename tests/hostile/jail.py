@@ -50,6 +50,7 @@ class Jail:
 
 
 def serve() -> None:
+    import cnnc.footprint  # noqa: F401
     from cnnc.cli import check, fmt, summary  # noqa: F401
     from cnnc.compiler.diagnostics import Source
     from cnnc.compiler.frontend.syntax.format import format

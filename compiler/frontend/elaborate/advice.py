@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from ...diagnostics import Diagnostic
 from ...ir.kinds import sides
@@ -33,8 +34,9 @@ def advise(network: Sequence[Application], outputs: Iterable[Wire]) -> Iterator[
                     met.add(what)
                     yield from _unread_border(made, x)
     if biased:
-        read = Counter(wire for made in network for wire in made.operands) + Counter(outputs)
-        places = {layer.span: layer for wire, layer in biased.items() if read[wire] == 1}
+        read = Counter(chain.from_iterable([made.operands for made in network]))
+        read.update(outputs)
+        places = {id(layer.span): layer for wire, layer in biased.items() if read[wire] == 1}
         yield from map(_undone_bias, places.values())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -46,10 +46,12 @@ class Application:
     weights: Mapping[str, ParamSpec]  # by role
     span: Span | None
     path: str  # `conv_1`, with the names of its scopes before it
-    called: dict[int, Called] = field(default_factory=dict)  # by output
+    called: dict[int, Called] | None = None  # by output; most have no name
 
     def call(self, index: int, called: Called) -> None:
         """Let an output be called by a binding; the outermost scope has the say, and in it the first."""
+        if self.called is None:
+            self.called = {}
         if index not in self.called or called.nesting < self.called[index].nesting:
             self.called[index] = called
 
@@ -58,7 +60,7 @@ class Application:
         return self.path if isinstance(self.op, Parameter) else f"{self.path}.{role}"
 
     def names(self) -> tuple[str, ...]:
-        count, called = len(self.types), self.called
+        count, called = len(self.types), self.called or {}
         if count == len(called) == 1:
             return (str(called[0]),)
         own = self.path.replace(".", "_")

@@ -12,7 +12,7 @@ from .words import length
 
 # So much is checked and laid out in two seconds, whatever it says.
 LARGEST = 1_000_000  # bytes
-WORDS = 60_000  # and signs and comments
+WORDS = 50_000  # and signs and comments
 
 
 def read_source(path: Path, name: str) -> Source:
