@@ -41,13 +41,12 @@ def ask_all(text: str, jail: Jail, folder: Path, verbs: tuple[str, ...] = VERBS)
         holds(jail.run(verb, "m.cnn", folder=folder))
 
 
+@pytest.mark.parametrize("depth", [30, pytest.param(150, marks=pytest.mark.slow), 5_000])
 @pytest.mark.parametrize("name", texts.DEEP)
-def test_nesting(name: str, jail: Jail, tmp_path: Path):
+def test_nesting(name: str, depth: int, jail: Jail, tmp_path: Path):
     opened, inner, closed = texts.DEEP[name]
-    for depth in (30, 150, 5_000):
-        ask_all(
-            f"const a = [1]\nconst z = {nested(opened, inner, closed, depth)}\n{model('conv(z, 1)')}", jail, tmp_path
-        )
+    text = f"const a = [1]\nconst z = {nested(opened, inner, closed, depth)}\n{model('conv(z, 1)')}"
+    ask_all(text, jail, tmp_path)
 
 
 @pytest.mark.parametrize("name", texts.HUGE)
