@@ -252,7 +252,7 @@ def test_windows_with_more_weights_than_a_cache_keeps_go_tap_by_tap():
 
 @every_cpu
 @pytest.mark.parametrize(
-    "family", [plain, between_rims, *(pytest.param(family, marks=pytest.mark.slow) for family in (grouped, gated))]
+    "family", [plain, *(pytest.param(family, marks=pytest.mark.slow) for family in (between_rims, grouped, gated))]
 )
 def test_pieces_of_an_image_make_no_difference_to_a_bit(cpu: str, family, monkeypatch: pytest.MonkeyPatch):
     graph = with_random_weights(family(target(cpu).lanes))
