@@ -90,7 +90,10 @@ def measure(run: Run, subject: Subject, engines: list[str], cores: list[int], ro
                     time.sleep(PAUSE)
                     worker.burst(BURST)
         figures = {
-            w.engine: Figures(min(w.times), statistics.median(w.times), len(w.times), w.difference) for w in workers
+            w.engine: Figures(
+                min(w.times), statistics.median(w.times), len(w.times), w.difference, round(w.megabytes())
+            )
+            for w in workers
         }
         if "cnnc" in figures:
             run.results[subject.name] = figures

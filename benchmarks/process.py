@@ -11,6 +11,13 @@ from pathlib import Path
 from networks import Subject
 
 
+def megabytes(process: int) -> float:
+    """The most memory that a process has had so far."""
+    status = Path(f"/proc/{process}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024 / 1e6  # KiB
+
+
 class Failure(Exception):
     """An engine did not start, stopped, or gave another answer."""
 
@@ -42,6 +49,9 @@ class Worker:
         with suppress(BrokenPipeError):  # that there is no answer tells more
             print(seconds, file=self._process.stdin, flush=True)
         self.times += map(float, self._answer().split())
+
+    def megabytes(self) -> float:
+        return megabytes(self._process.pid)
 
     def stop(self) -> None:
         with suppress(BrokenPipeError):

@@ -12,12 +12,14 @@ STATISTICS = ("minimum", "median")
 
 @dataclass(frozen=True)
 class Figures:
-    """Milliseconds of an engine's calls, and how far its output is from cnnc's, in parts of the largest one."""
+    """Milliseconds of an engine's calls, how far its output is from cnnc's, in parts of the largest one, and the most
+    memory that its process had, Python's among it."""
 
     minimum: float
     median: float
     calls: int
     difference: float
+    megabytes: float
 
 
 @dataclass
@@ -51,7 +53,7 @@ def lines(network: str, engines: dict[str, Figures]) -> str:
     rows = [
         f"{network:<16}{ENGINES[engine].title:<14}"
         + "".join(f"{_time(getattr(f, s)):>9} ms x{ratio(engines, engine, s):<7.2f}" for s in STATISTICS)
-        + f"{f.calls:>8} calls   differs by {f.difference:.1e}"
+        + f"{f.calls:>8} calls   differs by {f.difference:.1e}   {f.megabytes:.0f} MB"
         for engine, f in engines.items()
     ]
     ends = [
@@ -68,21 +70,43 @@ def markdown(run: Run) -> str:
     many = f"{run.threads} thread{'s' * (run.threads > 1)}, batch {run.batch}"
     worst = max((f.difference for engines in run.results.values() for f in engines.values()), default=0.0)
     parts = [f"## {many[0].upper()}{many[1:]}", f"{run.date}, `{run.command}`, on {run.machine}; {named}."]
-    parts += [f"Milliseconds a call, {statistic}:\n\n{_table(run, statistic)}" for statistic in STATISTICS]
+    parts += [f"Milliseconds a call, {statistic}:\n\n{_times(run, statistic)}" for statistic in STATISTICS]
+    parts += [f"The most memory that a process had, MB:\n\n{_memory(run)}"]
     parts += [f"Outputs differ from cnnc's by at most {worst:.1e} of the largest one."]
     parts += ["\n".join(f"- failed: {failure}" for failure in run.failures)] * bool(run.failures)
     return "\n\n".join(parts) + "\n"
 
 
-def _table(run: Run, statistic: str) -> str:
-    engines = [engine for engine in ENGINES if any(engine in measured for measured in run.results.values())]
-    rows = [["network", *(ENGINES[engine].title for engine in engines), "best peer / cnnc"]]
-    rows += [["---"] * len(rows[0])]
+def _times(run: Run, statistic: str) -> str:
+    engines, rows = _engines(run), []
     for network, measured in run.results.items():
         peer = best(measured, statistic)
         end = f"**{ratio(measured, peer, statistic):.2f}** ({ENGINES[peer].title})" if peer else ""
         rows.append([network, *(_cell(measured, engine, statistic) for engine in engines), end])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return _table([*_titles(engines), "best peer / cnnc"], rows)
+
+
+def _memory(run: Run) -> str:
+    engines = _engines(run)
+    return _table(
+        _titles(engines),
+        [
+            [network, *(f"{measured[e].megabytes:.0f}" if e in measured else "failed" for e in engines)]
+            for network, measured in run.results.items()
+        ],
+    )
+
+
+def _engines(run: Run) -> list[str]:
+    return [engine for engine in ENGINES if any(engine in measured for measured in run.results.values())]
+
+
+def _titles(engines: list[str]) -> list[str]:
+    return ["network", *(ENGINES[engine].title for engine in engines)]
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 def _cell(measured: dict[str, Figures], engine: str, statistic: str) -> str:
