@@ -69,9 +69,9 @@ def main() -> None:
                     starts[kind] += [child(given.network, folder, given.threads, cache) for _ in range(count)]
     print(f"{given.network}, {given.threads} thread(s): least, median, most")
     for kind, figures in starts.items():
-        seconds, megabytes = zip(*figures, strict=True)
+        seconds, memory = zip(*figures, strict=True)
         least, middle, most = min(seconds), statistics.median(seconds), max(seconds)
-        print(f"{kind:<16}{least:.2f}, {middle:.2f}, {most:.2f} s   {max(megabytes):.0f} MB at most")
+        print(f"{kind:<16}{least:.2f}, {middle:.2f}, {most:.2f} s   {max(memory):.0f} MB at most")
 
 
 if __name__ == "__main__":
