@@ -18,16 +18,21 @@ from .operator import Array
 
 @dataclass(frozen=True, eq=False)
 class Deferred:
-    """An array that `np.asarray` makes, each time anew. Whoever asks keeps it no longer than it is needed. `sum` may
-    tell it from all others without making it."""
+    """An array that `np.asarray` makes, or a slice some rows of, each time anew. Whoever asks keeps them no longer than
+    they are needed. `make` takes where rows begin and end; `sum` may tell the array from all others without making it.
+    """
 
     shape: tuple[int, ...]
-    make: Callable[[], Array]
+    make: Callable[[int, int], Array]
     sum: Callable[[], bytes] | None = None
     dtype: ClassVar = np.dtype(np.float32)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.asarray(self.make(), dtype)
+        return np.asarray(self.make(0, self.shape[0]), dtype)
+
+    def __getitem__(self, rows: slice) -> Array:
+        start, stop, _ = rows.indices(self.shape[0])
+        return self.make(start, stop)
 
 
 Numbers: TypeAlias = "Array | Deferred"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -108,7 +109,9 @@ def _folded(graph: Graph, layer: Node, norm: Node, first: bool) -> dict[str, Num
         bias = bias.astype(np.float32)
         if not (np.isfinite(bias).all() and _stays_finite(kernels, scale)):
             return None
-    return {"weight": Deferred(weight.shape, partial(_scaled, layer.op, weight, scale)), "bias": bias}
+    if isinstance(layer.op, ConvTranspose):
+        scale = scale.swapaxes(1, 2)  # its rows are inputs
+    return {"weight": Deferred(weight.shape, partial(_scaled, weight, scale)), "bias": bias}
 
 
 def _stays_finite(kernels: Array, scale: Array) -> bool:
@@ -118,11 +121,15 @@ def _stays_finite(kernels: Array, scale: Array) -> bool:
     return all(np.isfinite((end * scale).astype(np.float32)).all() for end in ends)
 
 
-def _scaled(op: object, weight: Numbers, scale: Array) -> Array:
-    array = np.asarray(weight)
-    made = np.empty(array.shape, np.float32)
-    np.multiply(_kernels(op, array), scale, out=_kernels(op, made), casting="same_kind")  # in float64, part by part
-    return made
+def _scaled(weight: Numbers, scale: Array, start: int, stop: int) -> Array:
+    """Rows of a weight, by a scale for [groups, 1 or a group's rows, 1 or what a row has, 1]."""
+    each = weight.shape[0] // len(scale)
+    group, row = np.divmod(np.arange(start, stop), each)
+    rows = weight[start:stop]
+    made = np.empty((*rows.shape[:2], prod(rows.shape[2:])), np.float32)
+    factors = scale[group, row if scale.shape[1] > 1 else 0]
+    np.multiply(rows.reshape(made.shape), factors, out=made, casting="same_kind")  # in float64, part by part
+    return made.reshape(rows.shape)
 
 
 def _affine(graph: Graph, norm: Node) -> tuple[Array, Array]:

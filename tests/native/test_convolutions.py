@@ -20,6 +20,7 @@ from harness import (
 from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.lowering import conv as lowering
 from cnnc.compiler.ir.graph import Graph
+from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.pipeline import Options, program_of
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
@@ -223,6 +224,21 @@ def ridden(lanes: int) -> Graph:
         y = net.apply(stage("add"), net.chain(x, conv), other).output
         net.output(net.chain(y, *[stage("gelu")] * (i % 3 == 2)), other)
     return net.graph
+
+
+@pytest.mark.parametrize("out, parts", [(80, 1), (75, 1), (33, 1), (96, 2), (66, 3)])
+def test_weights_are_packed_the_same_in_strips(out: int, parts: int, monkeypatch: pytest.MonkeyPatch):
+    """Also where the last group of a part overlaps the one before."""
+    weight = np.random.default_rng(0).standard_normal((out, 11, 3, 2), np.float32)
+
+    def packed() -> Array:
+        made = lowering.pack_direct(weight, parts, 8, 2, planar=False)
+        made.write(numbers := np.zeros(made.shape, np.float32))
+        return numbers
+
+    whole = packed()
+    monkeypatch.setattr(lowering, "_STRIP", 3 * 16 * weight[0].nbytes)
+    np.testing.assert_array_equal(packed(), whole)
 
 
 @every_cpu

@@ -8,6 +8,7 @@ import pytest
 from builder import IMAGE, Net, random_inputs, stage, with_random_weights
 
 from cnnc.compiler.interpreter import interpret
+from cnnc.compiler.ir.deferred import Deferred
 from cnnc.compiler.ir.graph import Graph, Value
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.types import BATCH, Dim, Type
@@ -62,6 +63,19 @@ def test_the_folded_layer_is_right_to_half_a_bit_of_its_weights(order: Any, kind
     assert np.all(
         np.abs(after - before) <= (2**-24 + 1e-14) * magnitudes(folded, inputs) + 1e-14 * np.abs(before).max()
     )
+
+
+@pytest.mark.parametrize(("order", "kind"), CASES)
+def test_rows_are_the_whole_weights(order: Any, kind: str):
+    net, y = order(kind)
+    net.graph.outputs = {"y": y}
+    folded = FoldBatchnorm().run(with_random_weights(net.graph))
+    (weight,) = (param.data for param in folded.params.values() if isinstance(param.data, Deferred))
+    whole = np.asarray(weight)
+    for start in range(len(whole)):
+        for stop in range(start + 1, len(whole) + 1):
+            np.testing.assert_array_equal(weight[start:stop], whole[start:stop], strict=True)
+    np.testing.assert_array_equal(weight[1 : len(whole) + 5], whole[1:], strict=True)  # as a slice of an array ends
 
 
 def kept(net: Net) -> bool:

@@ -29,6 +29,8 @@ from ..program import Address, Word
 from .epilogue import deferred, epilogue, param
 from .pool import collected
 
+_STRIP = 1 << 20  # bytes of weights that are packed at once
+
 
 def lower_direct(planner: Planner, region: Region) -> None:
     op, window, x, weight, bias = _parts(planner, region)
@@ -123,15 +125,16 @@ def pack_direct(weight: Numbers, parts: int, lanes: int, vectors: int, planar: b
     groups, taps = parts * ceil(ceil(out // parts / lanes) / vectors), prod(kernel)
 
     def write(packed: Array) -> None:
-        numbers = np.asarray(weight, np.float32)
-        for begin, end, block in _pieces(inside, 1 if planar else lanes):
-            count = (end - begin) // block
-            blocks = packed[:, begin * taps * size : end * taps * size].reshape(groups, count, taps, block, size)
-            for group, start, stop in _runs(out, parts, lanes, vectors):
-                for first, last, many in _pieces(stop - start, size):
-                    taken = numbers[start + first : start + last, begin:end]
-                    taken = taken.reshape((last - first) // many, many, count, block, taps).transpose(0, 2, 4, 3, 1)
-                    blocks[group + first // size : group + ceil(last / size), ..., :many] = taken
+        for group, start, stop in _strips(_runs(out, parts, lanes, vectors), size, 4 * inside * taps):
+            for first, last, many in _pieces(stop - start, size):
+                rows = weight[start + first : start + last].reshape((last - first) // many, many, inside, taps)
+                taking = packed[group + first // size : group + ceil(last / size)]
+                for begin, end, block in _pieces(inside, 1 if planar else lanes):
+                    blocks = taking[:, begin * taps * size : end * taps * size].reshape(
+                        len(rows), -1, taps, block, size
+                    )
+                    taken = rows[:, :, begin:end].reshape(*rows.shape[:2], -1, block, taps)
+                    blocks[..., :many] = taken.transpose(0, 2, 4, 3, 1)
 
     return Packed((groups, inside * taps * size), write)
 
@@ -147,6 +150,16 @@ def _runs(out: int, parts: int, lanes: int, vectors: int) -> list[tuple[int, int
         group, last = part * (whole + 1), (whole * vectors + short - vectors) * lanes
         runs += [(group, first, first + whole * vectors * lanes), (group + whole, first + last, first + outside)]
     return runs
+
+
+def _strips(runs: list[tuple[int, int, int]], size: int, row_bytes: int) -> list[tuple[int, int, int]]:
+    """Runs in strips of whole groups, whose channels are a megabyte."""
+    most = max(_STRIP // (size * row_bytes), 1) * size
+    return [
+        (group + (first - start) // size, first, min(first + most, stop))
+        for group, start, stop in runs
+        for first in range(start, stop, most)
+    ]
 
 
 def _pieces(count: int, size: int) -> list[tuple[int, int, int]]:
@@ -191,10 +204,9 @@ def pack_tapwise(weight: Numbers, lanes: int, vectors: int) -> Packed:
     blocks = ceil(out / lanes)
 
     def write(packed: Array) -> None:
-        numbers = np.asarray(weight, np.float32)
         for number, group in enumerate(packed):
             first = min(number * vectors, blocks - vectors) * lanes
-            taken = numbers[first : first + size]
+            taken = weight[first : first + size]
             group[..., : len(taken)] = taken.transpose(2, 3, 1, 0)
 
     return Packed((ceil(blocks / vectors), *kernel, inside, size), write)

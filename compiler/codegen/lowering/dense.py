@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...ir.deferred import Numbers
 from ...ir.operator import Array
 from ...ir.region import Region
@@ -50,10 +48,9 @@ def pack_dense(weight: Numbers, lanes: int, vectors: int) -> Packed:
     size, blocks = lanes * vectors, -(-weight.shape[0] // lanes)
 
     def write(packed: Array) -> None:
-        numbers = np.asarray(weight, np.float32)
         for number, group in enumerate(packed):
             first = min(number * vectors, blocks - vectors) * lanes
-            taken = numbers[first : first + size]
+            taken = weight[first : first + size]
             group[:, : len(taken)] = taken.T
 
     return Packed((-(-blocks // vectors), weight.shape[1], size), write)

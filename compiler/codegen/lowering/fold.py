@@ -51,10 +51,10 @@ def fold_weight(weight: Numbers, stride: int) -> Numbers:
     out, inside, size, _ = weight.shape
     taps = -(-size // stride)
 
-    def make() -> Array:
-        padded = np.zeros((out, inside, taps * stride, taps * stride), np.float32)
-        padded[..., :size, :size] = np.asarray(weight, np.float32)
-        phases = padded.reshape(out, inside, taps, stride, taps, stride).transpose(0, 1, 3, 5, 2, 4)
-        return phases.reshape(out, -1, taps, taps)
+    def make(start: int, stop: int) -> Array:
+        padded = np.zeros((stop - start, inside, taps * stride, taps * stride), np.float32)
+        padded[..., :size, :size] = weight[start:stop]
+        phases = padded.reshape(-1, inside, taps, stride, taps, stride).transpose(0, 1, 3, 5, 2, 4)
+        return phases.reshape(stop - start, -1, taps, taps)
 
     return Deferred((out, inside * stride**2, taps, taps), make)

@@ -110,9 +110,8 @@ def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: in
     size, window, (out, inside) = vectors * lanes, transform.filtering.taps**2, weight.shape[:2]
 
     def write(packed: Array) -> None:
-        numbers = np.asarray(weight, np.float32)
         for group, filters in enumerate(packed):
-            taken = numbers[group * size : (group + 1) * size].reshape(-1, inside, window)
+            taken = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
             taps = np.zeros((inside, window, size))  # small matrices, for which BLAS starts no threads
             taps[..., : len(taken)] = taken.transpose(1, 2, 0)
             filters[:] = transform.filters(taps).swapaxes(0, 1)

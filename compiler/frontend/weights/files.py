@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -53,13 +53,13 @@ class WeightsFile:
         return graph.bind({name: self._numbers(tensor) for name, tensor in fitting.items()})
 
     def _numbers(self, tensor: Stored) -> Numbers:
-        if tensor.place is None:
-            return self._read(tensor)
-        return Deferred(tensor.shape, partial(self._read, tensor), partial(self._sum, tensor.place))
+        if tensor.place is None or tensor.rows is None:
+            return self._refusing(tensor.read)
+        return Deferred(tensor.shape, partial(self._refusing, tensor.rows), partial(self._sum, tensor.place))
 
-    def _read(self, tensor: Stored) -> Array:
+    def _refusing(self, read: Callable[..., Array], *rows: int) -> Array:
         with _refusing(self.path):
-            return tensor.read()
+            return read(*rows)
 
     def _sum(self, place: tuple[int, int]) -> bytes:
         with _refusing(self.path):

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -88,10 +89,17 @@ def _stored(file: io.BufferedReader, name: str, about: dict[str, Any], at: int) 
     dtype = DTYPES.get(about["dtype"])
     if dtype is not None:
         want_size(name, np.dtype(dtype), shape, end - begin)
-    return Stored(shape, dtype or about["dtype"], partial(_read, file, at, shape), (at, end - begin))
+    read = partial(_read, file, at, shape)
+    if not shape:
+        return Stored(shape, dtype or about["dtype"], read)
+    return Stored(shape, dtype or about["dtype"], read, (at, end - begin), partial(_rows, file, at, shape))
 
 
 def _read(file: io.BufferedReader, at: int, shape: tuple[int, ...]) -> Array:
     numbers = np.empty(shape, "<f4")
     fill(file.fileno(), numbers.reshape(-1).view(np.uint8).data, at)
     return numbers
+
+
+def _rows(file: io.BufferedReader, at: int, shape: tuple[int, ...], start: int, stop: int) -> Array:
+    return _read(file, at + 4 * start * prod(shape[1:]), (stop - start, *shape[1:]))

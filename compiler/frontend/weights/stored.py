@@ -25,12 +25,14 @@ class Damaged(Exception):
 @dataclass(frozen=True)
 class Stored:
     """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `place` is where its
-    bytes begin and how many they are; where it has none, reading is so much work that once is enough."""
+    bytes begin and how many they are, and `rows` reads those from one to another; where it has neither, reading is so
+    much work that once is enough."""
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Array]
     place: tuple[int, int] | None = None
+    rows: Callable[[int, int], Array] | None = None
 
 
 def shown(said: object) -> str:
