@@ -17,8 +17,12 @@ class Subject:
     model: str
     sizes: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def path(self) -> Path:
+        return HERE / self.model
+
     def load(self) -> cnnc.Network:
-        return cnnc.load(HERE / self.model, sizes=self.sizes)
+        return cnnc.load(self.path, sizes=self.sizes)
 
 
 def _by_name(*subjects: Subject) -> dict[str, Subject]:
