@@ -107,32 +107,40 @@ class Ledger:
 
     def __init__(self, name: str, above: Ledger | None, run: Run):
         self.name, self.above, self.run = name, above, run
-        self.specs: dict[str, ParamSpec] = {}
+        self.specs: dict[str, Mapping[str, ParamSpec]] = {}  # by the path of what they belong to
         self.complete = False
-        self.asked: set[str] = set()
+        self.asked: set[str | tuple[str, str]] = set()  # for all weights of a path, or that of a role
 
     def claim(self, owner: str, weights: Mapping[str, ParamSpec]) -> None:
+        known = self.specs.get(owner)
         if not self.complete:
             (self.above or self.run).claim(owner, weights)
-        for role, spec in weights.items():
-            self._claim(joined(owner, role), spec)
+            self.specs[owner] = {**known, **weights} if known else weights
+        elif known is weights:  # of the same stage, which remembers them
+            self.asked.add(owner)
+        else:
+            for role, spec in weights.items():
+                self._compare(joined(owner, role), (known or {}).get(role), spec)
+                self.asked.add((owner, role))
 
-    def _claim(self, name: str, spec: ParamSpec) -> None:
-        if not self.complete:
-            self.specs[name] = spec
-        elif name not in self.specs:
+    def _compare(self, name: str, known: ParamSpec | None, spec: ParamSpec) -> None:
+        if known is None:
             raise Refusal("E0320", f"`{self.name}` is shared, but here it would need another weight, `{name}`")
-        elif self.specs[name] is not spec and self.specs[name] != spec:
-            shapes = f"{_shape(self.specs[name])} the first time and {_shape(spec)} here"
+        if known != spec:
+            shapes = f"{_shape(known)} the first time and {_shape(spec)} here"
             help = "one set of weights fits tensors of the same shape only"
             raise Refusal("E0320", f"`{self.name}` is shared, but its weight `{name}` is {shapes}", help=help)
-        self.asked.add(name)
 
     def close(self) -> None:
         """An application is over; raises `Refusal` if it left out weights of the first one."""
-        left_out = [name for name in self.specs if name not in self.asked]
-        if self.complete and left_out:
-            raise Refusal("E0320", f"`{self.name}` is shared, but here it would not need its weight `{left_out[0]}`")
+        if self.complete:
+            for owner, weights in self.specs.items():
+                for role in () if owner in self.asked else weights:
+                    if (owner, role) not in self.asked:
+                        raise Refusal(
+                            "E0320",
+                            f"`{self.name}` is shared, but here it would not need its weight `{joined(owner, role)}`",
+                        )
         self.complete = True
         self.asked.clear()
 
