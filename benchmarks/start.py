@@ -24,6 +24,7 @@ from process import megabytes
 from safetensors.numpy import save_file
 
 import cnnc
+import cnnc.compiler.pipeline  # which else is loaded only where something is compiled
 from cnnc.build import compile
 from cnnc.inputs import random_inputs
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from ..runtime.abi import Artifact
 from .codegen.build import build
@@ -14,6 +13,7 @@ from .codegen.lowering import LOWERINGS
 from .codegen.planner import plan
 from .codegen.program import Program
 from .ir.graph import Graph
+from .options import Callback, Options, ignore
 from .passes.base import Pass
 from .passes.drop_dead_nodes import DropDeadNodes
 from .passes.drop_identities import DropIdentities
@@ -24,7 +24,7 @@ from .passes.fuse_siblings import FuseSiblings
 from .passes.merge_pads import MergePads
 from .passes.share_subexpressions import ShareSubexpressions
 from .schedule.choose import choose
-from .schedule.schedule import Choice, Schedule
+from .schedule.schedule import Schedule
 from .schedule.target import target
 from .uncollected import uncollected
 
@@ -34,26 +34,7 @@ GRAPH_PASSES: tuple[Pass, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a compilation can be told. `disabled` names passes to leave out; `exact` leaves out algorithms that trade
-    accuracy for speed; `batch` is how many images a call mostly has, of any number that it may have; `choices` are the
-    schedule's for the nodes that it names."""
-
-    cpu: str = "native"
-    disabled: frozenset[str] = frozenset()
-    exact: bool = False
-    batch: int = 1
-    choices: Mapping[str, Choice] = field(default_factory=dict)
-
-
-Stage: TypeAlias = "Graph | Schedule | Program | Artifact"
 Made = TypeVar("Made", Graph, Schedule, Program, Artifact)
-Callback: TypeAlias = Callable[[str, Stage, float], None]
-
-
-def ignore(name: str, stage: Stage, seconds: float) -> None:
-    """The callback of a compilation that nobody watches."""
 
 
 def optimise(graph: Graph, disabled: Collection[str] = (), after: Callback = ignore) -> Graph:

@@ -18,7 +18,8 @@ from cnnc.comparison import Finding, algorithms_of, compare_nodes, differences, 
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.structure import Parameter
-from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph, optimise
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import GRAPH_PASSES, compile_graph, optimise
 from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.tolerance import Expected

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from cnnc.compiler.ir.graph import Graph
-from cnnc.compiler.pipeline import Callback, Options, compile_graph, ignore
+from cnnc.compiler.options import Callback, Options, ignore
 from cnnc.compiler.schedule.overrides import read_choices
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.compiler.schedule.target import require_here
@@ -87,12 +87,14 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store | No
     """The artifact of a graph, and the key to keep it under unless it comes from the store."""
     if after is not ignore:
         graph = graph.read()  # whoever looks at graphs may keep them
-    if store is None:
-        return compile_graph(graph, options, after), None
-    key = key_of(graph, options)
-    finish()  # what this process made last is perhaps what is asked for
-    if artifact := store.get(key):
-        return artifact, None
+    key = key_of(graph, options) if store else None
+    if store and key:
+        finish()  # what this process made last is perhaps what is asked for
+        if artifact := store.get(key):
+            return artifact, None
+    # Loaded where something is compiled: it is a tenth of what a start takes.
+    from cnnc.compiler.pipeline import compile_graph
+
     return compile_graph(graph, options, after), key
 
 

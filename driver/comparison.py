@@ -17,7 +17,8 @@ import numpy as np
 from cnnc.compiler.diagnostics import Span
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
-from cnnc.compiler.pipeline import GRAPH_PASSES, Options, Stage, compile_graph, optimise
+from cnnc.compiler.options import Options, Stage
+from cnnc.compiler.pipeline import GRAPH_PASSES, compile_graph, optimise
 from cnnc.compiler.schedule.choose import choose
 from cnnc.compiler.schedule.schedule import Schedule
 from cnnc.compiler.schedule.target import target

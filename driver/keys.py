@@ -15,7 +15,7 @@ import cnnc.runtime
 from cnnc.compiler.ir.deferred import sum_of
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.text import show
-from cnnc.compiler.pipeline import Options
+from cnnc.compiler.options import Options
 from cnnc.compiler.schedule.target import target
 
 

@@ -8,7 +8,7 @@ from cnnc.comparison import measured
 from cnnc.compiler.interpreter import interpret
 from cnnc.compiler.ir.graph import Graph, Node
 from cnnc.compiler.ir.verify import verify
-from cnnc.compiler.pipeline import Stage
+from cnnc.compiler.options import Stage
 from cnnc.compiler.tolerance import Expected
 from cnnc.inputs import random_inputs
 from cnnc.network import Network

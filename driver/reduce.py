@@ -16,7 +16,8 @@ from cnnc.build import compile
 from cnnc.case import Case
 from cnnc.child import HANG, REFUSAL, Answer, answer_of
 from cnnc.comparison import Finding, compare_nodes, compare_outputs
-from cnnc.compiler.pipeline import Options, optimise
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import optimise
 from cnnc.inputs import images_of
 from cnnc.network import parse
 from cnnc.weights import bind

@@ -9,7 +9,7 @@ from cnnc.compiler.codegen.module import assembly_of
 from cnnc.compiler.codegen.program import Program
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.text import show
-from cnnc.compiler.pipeline import Stage
+from cnnc.compiler.options import Stage
 from cnnc.compiler.schedule.schedule import Schedule
 from cnnc.files import write_text
 from cnnc.runtime.abi import Artifact

@@ -47,9 +47,12 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "cnnc.compiler.schedule", "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics",
         "cnnc.runtime.abi", "cnnc.runtime.errors",
     ),
+    "cnnc.compiler.options": (
+        "cnnc.compiler.schedule", "cnnc.compiler.codegen", "cnnc.compiler.ir", "cnnc.runtime.abi",
+    ),
     "cnnc.compiler.pipeline": (
         "cnnc.compiler.frontend", "cnnc.compiler.passes", "cnnc.compiler.schedule", "cnnc.compiler.codegen",
-        "cnnc.compiler.uncollected", "cnnc.compiler.ir", "cnnc.runtime.abi",
+        "cnnc.compiler.options", "cnnc.compiler.uncollected", "cnnc.compiler.ir", "cnnc.runtime.abi",
     ),
     "cnnc.compiler": (),
     "cnnc": ("cnnc.",),

@@ -18,7 +18,7 @@ from cnnc.cli.options import Subject, as_json, batch, subject
 
 if TYPE_CHECKING:
     from cnnc.compiler.codegen.program import Program
-    from cnnc.compiler.pipeline import Stage
+    from cnnc.compiler.options import Stage
     from cnnc.net import Net
     from cnnc.network import Network
     from cnnc.profile import Profile

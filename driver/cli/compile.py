@@ -11,7 +11,7 @@ from cnnc.cli.failure import Trace, note
 from cnnc.cli.options import Subject, batch, subject
 
 if TYPE_CHECKING:
-    from cnnc.compiler.pipeline import Stage
+    from cnnc.compiler.options import Stage
 
 FORMS = ("graph", "schedule", "program", "llvm", "asm")
 

@@ -26,7 +26,7 @@ from cnnc.runtime.errors import CnncError, InternalError, ModelError
 
 if TYPE_CHECKING:
     from cnnc.compiler.ir.graph import Graph
-    from cnnc.compiler.pipeline import Stage
+    from cnnc.compiler.options import Stage
 
 WRONG, USAGE, INTERNAL, INTERRUPTED = 1, 2, 70, 130
 

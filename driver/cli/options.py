@@ -14,7 +14,7 @@ from cnnc.cli.failure import Trace, colored, note
 from cnnc.cli.numbers import Whole
 
 if TYPE_CHECKING:
-    from cnnc.compiler.pipeline import Callback
+    from cnnc.compiler.options import Callback
     from cnnc.net import Net
     from cnnc.network import Network
     from cnnc.runtime.abi import Artifact
@@ -85,7 +85,8 @@ class Subject:
     def artifact(self, network: Network, after: Callback, disable: Iterable[str]) -> Artifact:
         """What any machine can make for a target, and only the target's run."""
         from cnnc.build import choices
-        from cnnc.compiler.pipeline import Options, compile_graph
+        from cnnc.compiler.options import Options
+        from cnnc.compiler.pipeline import compile_graph
         from cnnc.weights import bind
 
         options = Options(self.target_cpu, frozenset(disable), self.exact, self.images, choices(self.schedule))

@@ -33,7 +33,7 @@ def command(subject: Subject, feed: Feed, seconds: float, output: Path) -> None:
     smallest one so far.
     """
     from cnnc.case import Case
-    from cnnc.compiler.pipeline import Options
+    from cnnc.compiler.options import Options
     from cnnc.reduce import Judge, Reduction
     from cnnc.weights import bind
 

@@ -29,7 +29,7 @@ def command(trace: Trace, subject: Subject, feed: Feed, bisect: bool) -> None:
     from cnnc.bisect import Trial, blame
     from cnnc.build import choices
     from cnnc.comparison import compare_nodes, compare_outputs
-    from cnnc.compiler.pipeline import Options
+    from cnnc.compiler.options import Options
     from cnnc.inputs import images_of
     from cnnc.weights import bind
 

@@ -16,7 +16,8 @@ from safetensors.numpy import save, save_file
 
 import cnnc
 from cnnc.compiler.frontend.weights.digest import FileDigest
-from cnnc.compiler.pipeline import Options, compile_graph
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import compile_graph
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.keys import key_of, state_of
 from cnnc.runtime import runner as loop
@@ -50,7 +51,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         made.append("compiled")
         return compile_graph(*args)
 
-    monkeypatch.setattr("cnnc.build.compile_graph", counted)
+    monkeypatch.setattr("cnnc.compiler.pipeline.compile_graph", counted)
     return made
 
 
@@ -261,7 +262,7 @@ def test_what_is_made_of_a_file_that_changes_meanwhile_is_not_kept(
         return compile_graph(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr("cnnc.build.compile_graph", meanwhile)
+        patch.setattr("cnnc.compiler.pipeline.compile_graph", meanwhile)
         with pytest.raises(WeightsError, match="it changed while it was read"):
             cnnc.compile(NETWORK, weights=path)
     finish()

@@ -21,7 +21,8 @@ from cnnc.compiler.codegen.segments import Segment, batching
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
 from cnnc.compiler.ir.verify import verify
-from cnnc.compiler.pipeline import GRAPH_PASSES, Options, compile_graph
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import GRAPH_PASSES, compile_graph
 from cnnc.compiler.schedule.target import require_here
 from cnnc.compiler.tolerance import Expected, expected
 from cnnc.runtime.abi import DTYPES, Artifact

@@ -10,7 +10,8 @@ from harness import Native, assert_right, compile_native, every_cpu, every_way, 
 
 from cnnc.compiler.codegen.segments import batching
 from cnnc.compiler.ir.graph import Graph, Value
-from cnnc.compiler.pipeline import Options, program_of
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import program_of
 from cnnc.compiler.schedule.schedule import BATCH_TILE, WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
 from cnnc.runtime.executable import Executable

@@ -21,7 +21,8 @@ from cnnc.compiler.codegen.kernels.direct import Direct
 from cnnc.compiler.codegen.lowering import conv as lowering
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Array
-from cnnc.compiler.pipeline import Options, program_of
+from cnnc.compiler.options import Options
+from cnnc.compiler.pipeline import program_of
 from cnnc.compiler.schedule.schedule import WINOGRAD, Choice
 from cnnc.compiler.schedule.target import target
 
