@@ -24,6 +24,7 @@ from .conv import exceeds_caches
 from .epilogue import deferred, epilogue, param
 from .fold import fold_image, fold_weight, folded_window
 
+_PIECE = 256  # input channels whose filters are transformed at once: a megabyte or two in float64
 _LINE = 64  # bytes: planes lie an odd number of cache lines apart, so that no two of them share cache sets only
 
 
@@ -106,14 +107,17 @@ def tile_table(window: Window, x: Buffer, all_tiles: Sequence[Tile]) -> Array:
 
 
 def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
-    """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a group after the other to save memory."""
+    """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a piece of a group after the other to save memory."""
     size, window, (out, inside) = vectors * lanes, transform.filtering.taps**2, weight.shape[:2]
 
     def write(packed: Array) -> None:
         for group, filters in enumerate(packed):
-            taken = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
-            taps = np.zeros((inside, window, size))  # small matrices, for which BLAS starts no threads
-            taps[..., : len(taken)] = taken.transpose(1, 2, 0)
-            filters[:] = transform.filters(taps).swapaxes(0, 1)
+            rows = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
+            for first in range(0, inside, _PIECE):
+                piece = slice(first, first + _PIECE)
+                taken = rows[:, piece].transpose(1, 2, 0)
+                taps = np.zeros((len(taken), window, size))  # small matrices, for which BLAS starts no threads
+                taps[..., : len(rows)] = taken
+                filters[:, piece] = transform.filters(taps).swapaxes(0, 1)
 
     return Packed((-(-out // size), transform.size**2, inside, size), write)
