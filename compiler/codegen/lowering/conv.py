@@ -130,10 +130,10 @@ def pack_direct(weight: Numbers, parts: int, lanes: int, vectors: int, planar: b
                 rows = weight[start + first : start + last].reshape((last - first) // many, many, inside, taps)
                 taking = packed[group + first // size : group + ceil(last / size)]
                 for begin, end, block in _pieces(inside, 1 if planar else lanes):
-                    blocks = taking[:, begin * taps * size : end * taps * size].reshape(
-                        len(rows), -1, taps, block, size
-                    )
-                    taken = rows[:, :, begin:end].reshape(*rows.shape[:2], -1, block, taps)
+                    count = (end - begin) // block
+                    blocks = taking[:, begin * taps * size : end * taps * size]
+                    taken = rows[:, :, begin:end].reshape(*rows.shape[:2], count, block, taps)
+                    blocks = blocks.reshape(len(rows), count, taps, block, size)
                     blocks[..., :many] = taken.transpose(0, 2, 4, 3, 1)
 
     return Packed((groups, inside * taps * size), write)
@@ -153,8 +153,8 @@ def _runs(out: int, parts: int, lanes: int, vectors: int) -> list[tuple[int, int
 
 
 def _strips(runs: list[tuple[int, int, int]], size: int, row_bytes: int) -> list[tuple[int, int, int]]:
-    """Runs in strips of whole groups, whose channels are a megabyte."""
-    most = max(_STRIP // (size * row_bytes), 1) * size
+    """Runs cut into strips of whole groups, a megabyte of weights each."""
+    most = max(_STRIP // max(size * row_bytes, 1), 1) * size  # of a transposed window some phases have no tap
     return [
         (group + (first - start) // size, first, min(first + most, stop))
         for group, start, stop in runs

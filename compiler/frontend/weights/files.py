@@ -21,7 +21,7 @@ from ...ir.types import ints
 from . import npz, safetensors
 from .digest import FileDigest
 from .fitting import fit
-from .stored import Damaged, Stored
+from .stored import Damaged, Place, Stored
 
 FORMATS = {".safetensors": safetensors.tensors, ".npz": npz.tensors}
 
@@ -53,17 +53,17 @@ class WeightsFile:
         return graph.bind({name: self._numbers(tensor) for name, tensor in fitting.items()})
 
     def _numbers(self, tensor: Stored) -> Numbers:
-        if tensor.place is None or tensor.rows is None:
-            return self._refusing(tensor.read)
-        return Deferred(tensor.shape, partial(self._refusing, tensor.rows), partial(self._sum, tensor.place))
+        if tensor.place is None:
+            return self._read(tensor.read)
+        return Deferred(tensor.shape, partial(self._read, tensor.place.rows), partial(self._sum, tensor.place))
 
-    def _refusing(self, read: Callable[..., Array], *rows: int) -> Array:
+    def _read(self, read: Callable[..., Array], *rows: int) -> Array:
         with _refusing(self.path):
             return read(*rows)
 
-    def _sum(self, place: tuple[int, int]) -> bytes:
+    def _sum(self, place: Place) -> bytes:
         with _refusing(self.path):
-            return self.digest() + b" from %d, %d bytes" % place
+            return self.digest() + b" from %d, %d bytes" % (place.begin, place.size)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import numpy as np
 
 from ...ir.operator import Array
 from .digest import fill
-from .stored import LARGEST_HEADER, Damaged, Stored, shown, want_size
+from .stored import LARGEST_HEADER, Damaged, Place, Stored, shown, want_size
 
 LENGTH = 8  # bytes before the header
 METADATA = "__metadata__"  # free text under the names of the header
@@ -89,10 +89,8 @@ def _stored(file: io.BufferedReader, name: str, about: dict[str, Any], at: int) 
     dtype = DTYPES.get(about["dtype"])
     if dtype is not None:
         want_size(name, np.dtype(dtype), shape, end - begin)
-    read = partial(_read, file, at, shape)
-    if not shape:
-        return Stored(shape, dtype or about["dtype"], read)
-    return Stored(shape, dtype or about["dtype"], read, (at, end - begin), partial(_rows, file, at, shape))
+    place = Place(at, end - begin, partial(_rows, file, at, shape)) if shape else None
+    return Stored(shape, dtype or about["dtype"], partial(_read, file, at, shape), place)
 
 
 def _read(file: io.BufferedReader, at: int, shape: tuple[int, ...]) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,17 +23,23 @@ class Damaged(Exception):
     """A file is not what its name says it is; the message ends the sentence that begins so."""
 
 
+class Place(NamedTuple):
+    """Where a tensor's bytes begin, and how many they are; `rows` reads those of its rows from one to another."""
+
+    begin: int
+    size: int
+    rows: Callable[[int, int], Array]
+
+
 @dataclass(frozen=True)
 class Stored:
-    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. `place` is where its
-    bytes begin and how many they are, and `rows` reads those from one to another; where it has neither, reading is so
-    much work that once is enough."""
+    """A tensor in a file. Its dtype has NumPy's name, or the file's own where NumPy has none. Where it has no `place`,
+    reading is so much work that once is enough."""
 
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Array]
-    place: tuple[int, int] | None = None
-    rows: Callable[[int, int], Array] | None = None
+    place: Place | None = None
 
 
 def shown(said: object) -> str:
