@@ -87,12 +87,13 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store | No
     """The artifact of a graph, and the key to keep it under unless it comes from the store."""
     if after is not ignore:
         graph = graph.read()  # whoever looks at graphs may keep them
-    key = key_of(graph, options) if store else None
-    if store and key:
+    key = None
+    if store:
+        key = key_of(graph, options)
         finish()  # what this process made last is perhaps what is asked for
         if artifact := store.get(key):
             return artifact, None
-    # Loaded where something is compiled: it is a tenth of what a start takes.
+    # Loaded where something is compiled: it is a tenth of what a short start takes.
     from cnnc.compiler.pipeline import compile_graph
 
     return compile_graph(graph, options, after), key
