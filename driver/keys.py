@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import cache
 
 import llvmlite
-import llvmlite.binding as llvm
 
 import cnnc.compiler
 import cnnc.runtime
@@ -37,14 +36,14 @@ def _told(options: Options) -> str:
 
 @cache
 def _compiler() -> str:
-    """The compiler itself, so that a checkout that changes needs no new version, and LLVM."""
-    sources = [state_of(package.__path__[0]) for package in (cnnc.compiler, cnnc.runtime)]
-    return f"{cnnc.__version__} {sources} llvmlite {llvmlite.__version__} LLVM {llvm.llvm_version_info}"
+    """The compiler itself, so that a checkout that changes needs no new version, and LLVM, which need not be loaded."""
+    sources = [state_of(package.__path__[0]) for package in (cnnc.compiler, cnnc.runtime, llvmlite)]
+    return f"{cnnc.__version__} {sources} llvmlite {llvmlite.__version__}"
 
 
 def state_of(folder: str) -> str:
-    """Which Python sources a folder has, by their sizes and times of change, as Python's bytecode knows them: reading
-    them would take four times as long."""
+    """Which sources and libraries a folder has, by their sizes and times of change, as Python's bytecode knows them:
+    reading them would take four times as long."""
     digest = hashlib.sha256()
     for path, status in sorted(_sources(folder)):
         digest.update(f"{path} {status.st_size} {status.st_mtime_ns}\n".encode())
@@ -54,7 +53,7 @@ def state_of(folder: str) -> str:
 def _sources(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".py"):
+            if entry.name.endswith((".py", ".so")):
                 yield entry.path, entry.stat()
             elif entry.is_dir():
                 yield from _sources(entry.path)

@@ -32,14 +32,14 @@
                %line,                  ; 2 threads asleep, or about to be
                %line,                  ; 3 jobs posted
                ptr,                    ; 4 the job; without a table it ends the workers
-               [2 x i32] }             ; 5 whether the time of this call is up, for even and odd barriers: a thread
+               [2 x i32],              ; 5 whether the time of this call is up, for even and odd barriers: a thread
                                        ;   that is slow to look meets no answer from beyond the next barrier
-
-declare i64 @syscall(i64, ...)
+               ptr }                   ; 6 the C library's `syscall`
 
 ; Wait until a number is no longer what it was: watch it for a while, since that answers soonest, then sleep.
-define internal void @await(ptr %number, i32 %old, ptr %sleepers) nounwind noinline {
+define internal void @await(ptr %number, i32 %old, ptr %team) nounwind noinline {
 entry:
+  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   %start = call i64 @clock()
   br label %watch
 watch:
@@ -54,10 +54,12 @@ pause:
   br i1 %long, label %drowsy, label %watch
 drowsy:
   %before = atomicrmw add ptr %sleepers, i32 1 seq_cst
+  %call.at = getelementptr %team, ptr %team, i64 0, i32 6
+  %syscall = load ptr, ptr %call.at
   br label %sleep
 sleep:                                  ; the system looks at the number once more before it lets us sleep
   %call = call i64 @futex()
-  %ignored = call i64 (i64, ...) @syscall(i64 %call, ptr %number, i64 128, i32 %old, ptr null, ptr null, i64 0)
+  %ignored = call i64 (i64, ...) %syscall(i64 %call, ptr %number, i64 128, i32 %old, ptr null, ptr null, i64 0)
   %then = load atomic i32, ptr %number seq_cst, align 4
   %woken = icmp ne i32 %then, %old
   br i1 %woken, label %awake, label %sleep
@@ -69,15 +71,18 @@ done:
 }
 
 ; Change a number that others wait for.
-define internal void @advance(ptr %number, ptr %sleepers) nounwind noinline {
+define internal void @advance(ptr %number, ptr %team) nounwind noinline {
 entry:
   %old = atomicrmw add ptr %number, i32 1 seq_cst
+  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   %asleep = load atomic i32, ptr %sleepers seq_cst, align 4
   %some = icmp ne i32 %asleep, 0
   br i1 %some, label %wake, label %done
 wake:
+  %call.at = getelementptr %team, ptr %team, i64 0, i32 6
+  %syscall = load ptr, ptr %call.at
   %call = call i64 @futex()
-  %ignored = call i64 (i64, ...) @syscall(i64 %call, ptr %number, i64 129, i32 2147483647, ptr null, ptr null, i64 0)
+  %ignored = call i64 (i64, ...) %syscall(i64 %call, ptr %number, i64 129, i32 2147483647, ptr null, ptr null, i64 0)
   br label %done
 done:
   ret void
@@ -90,7 +95,6 @@ entry:
   br i1 %alone, label %done, label %arrive
 arrive:
   %arrived = getelementptr %team, ptr %team, i64 0, i32 1
-  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   %round = load atomic i32, ptr %team acquire, align 4
   %before = atomicrmw add ptr %arrived, i32 1 acq_rel
   %others = trunc i64 %threads to i32
@@ -99,10 +103,10 @@ arrive:
   br i1 %last, label %open, label %wait
 open:
   store atomic i32 0, ptr %arrived release, align 4
-  call void @advance(ptr %team, ptr %sleepers)
+  call void @advance(ptr %team, ptr %team)
   br label %done
 wait:
-  call void @await(ptr %team, i32 %round, ptr %sleepers)
+  call void @await(ptr %team, i32 %round, ptr %team)
   br label %done
 done:
   ret void
@@ -343,8 +347,7 @@ post:
   store ptr %job, ptr %job.at
   %table = load ptr, ptr %job
   %jobs = getelementptr %team, ptr %team, i64 0, i32 3
-  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
-  call void @advance(ptr %jobs, ptr %sleepers)
+  call void @advance(ptr %jobs, ptr %team)
   %none = icmp eq ptr %table, null
   br i1 %none, label %over, label %take.part
 over:
@@ -378,13 +381,12 @@ done:
 ; What a worker does: wait for jobs, take part in them, and end with the one that has no table.
 define void @work(ptr %team, i64 %thread) nounwind {
 entry:
-  %sleepers = getelementptr %team, ptr %team, i64 0, i32 2
   %jobs = getelementptr %team, ptr %team, i64 0, i32 3
   %job.at = getelementptr %team, ptr %team, i64 0, i32 4
   br label %next
 next:
   %done = phi i32 [ 0, %entry ], [ %number, %take.part ]
-  call void @await(ptr %jobs, i32 %done, ptr %sleepers)
+  call void @await(ptr %jobs, i32 %done, ptr %team)
   %number = add i32 %done, 1
   %job = load ptr, ptr %job.at
   %table = load ptr, ptr %job

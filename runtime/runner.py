@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import llvmlite.binding as llvm
 from llvmlite import __version__ as llvmlite_version
 
 from .abi import VERSION, Artifact, Manifest, aligned
@@ -18,7 +17,7 @@ from .store import Store
 
 STEP_WORDS, SEGMENT_WORDS, BINDING_WORDS = 3, 3, 6
 JOB_WORDS, JOB_BYTES = 8, 64  # table, position, end, images; threads, team, bytes to the next thread's job; arrays
-TEAM_BYTES = 272
+TEAM_BYTES, TEAM_SYSCALL = 280, 272  # and where in it the address of the C library's `syscall` stands
 
 
 class Runner(NamedTuple):
@@ -49,7 +48,7 @@ _made: list[Runner] = []
 
 
 def runner(store: Store | None = None) -> Runner:
-    """The process's one. Whoever asks first may name a store for its machine code, which takes LLVM 20 MB to make."""
+    """The process's one. Whoever asks first may name a store for its machine code, which then needs no LLVM."""
     if not _made:
         code = Code(_object(store))
         lead = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("lead"))
@@ -61,19 +60,20 @@ def runner(store: Store | None = None) -> Runner:
 
 def _object(store: Store | None) -> bytes:
     """In the store it is an artifact without steps. Its code is for every CPU of the kind, whatever features it has."""
-    ir, triple = runner_ir(platform.machine()), llvm.get_default_triple()
-    made_of = ir, triple, llvmlite_version, llvm.llvm_version_info
-    key = hashlib.sha256(repr(made_of).encode()).hexdigest()
+    ir = runner_ir(platform.machine())
+    key = hashlib.sha256(repr((ir, llvmlite_version)).encode()).hexdigest()
     if store and (artifact := store.get(key)):
         return artifact.code
-    code = _compile(ir, triple)
+    code = _compile(ir)
     if store:
         store.put(key, Artifact(Manifest(VERSION, "", 1, (), (), 0, 0, 0, (), ()), code, aligned(0)))
     return code
 
 
-def _compile(ir: str, triple: str) -> bytes:
+def _compile(ir: str) -> bytes:
+    import llvmlite.binding as llvm  # 40 MB of library, for whoever has no such code yet
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_triple(triple).create_target_machine(opt=2, reloc="pic", codemodel="small")
+    machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
     return machine.emit_object(llvm.parse_assembly(ir))

@@ -38,7 +38,7 @@ def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[
     graph = program.graph
     return abi.Manifest(
         version=abi.VERSION,
-        cpu=program.schedule.target.cpu,
+        cpu=program.schedule.target.name,
         batch_tile=batches.tile,
         segments=tuple(abi.Segment(s.count, s.each) for s in batches.segments),
         inputs=tuple(_port(value.name, value.type) for value in graph.inputs),

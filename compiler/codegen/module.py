@@ -36,8 +36,11 @@ def _initialize(triple: str) -> None:
 def _machine(target: Target) -> llvm.TargetMachine:
     _set_options()
     _initialize(target.triple)
-    triple = llvm.Target.from_triple(target.triple)
-    return triple.create_target_machine(cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="small")
+    cpu, features = target.cpu, [target.features] if target.features else []
+    if cpu == "native":
+        cpu, features = llvm.get_host_cpu_name(), [llvm.get_host_cpu_features().flatten(), *features]
+    made = llvm.Target.from_triple(target.triple)
+    return made.create_target_machine(cpu=cpu, features=",".join(features), opt=2, reloc="pic", codemodel="small")
 
 
 def _parse(ir: str) -> llvm.ModuleRef:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-
-import llvmlite.binding as llvm
+from pathlib import Path
 
 from ...runtime.errors import TargetError
 
 
 @dataclass(frozen=True)
 class Target:
-    """One class of CPUs. `lanes` floats fill a vector register, of which there are `registers`; `cpu` is LLVM's name,
-    and a machine that runs its code has what it `needs`."""
+    """One class of CPUs. `lanes` floats fill a vector register, of which there are `registers`. A machine that runs its
+    code has what it `needs`. `cpu` is LLVM's name, or "native": this machine's, of which the system says what it `has`.
+    """
 
     name: str
     triple: str
@@ -23,6 +23,7 @@ class Target:
     registers: int
     fma: bool
     needs: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
     line_bytes: int = 64
     l1_bytes: int = 32 << 10
     l2_bytes: int = 1 << 20
@@ -42,18 +43,31 @@ _LEVELS = {
     ),
     "x86-64-v3": Target("avx2", _X86, "x86-64-v3", _WIDE, 8, 16, True, ("avx2", "fma")),
     "x86-64": Target("sse2", _X86, "x86-64", _WIDE, 4, 16, False, ("sse2",)),
-    "aarch64": Target("neon", _ARM, "generic", "", 4, 32, True, ("neon",)),
+    "aarch64": Target("neon", _ARM, "generic", "", 4, 32, True, ("asimd",)),
 }
 CPUS = ("native", *_LEVELS)
 
 
+_MODEL = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
+_FEATURES = ("flags", "Features")
+
+
 @lru_cache
-def _host_features() -> dict[str, bool]:
-    return dict(llvm.get_host_cpu_features())
+def _host() -> tuple[str, ...]:
+    """What the system says of this CPU: its model, and what it can do, in Linux' words. LLVM would know, too, once its
+    library is loaded."""
+    try:
+        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+    except OSError:
+        return ()
+    lines = (line.partition(":") for line in first.splitlines())
+    said = {key.strip(): value.strip() for key, _, value in lines}
+    features = {word for key in _FEATURES for word in said.get(key, "").split()}
+    return (*(f"{key} {said[key]}" for key in _MODEL if key in said), *sorted(features))
 
 
 def _lacks(target: Target) -> list[str]:
-    return [feature for feature in target.needs if not _host_features().get(feature)]
+    return [feature for feature in target.needs if feature not in _host()]
 
 
 @lru_cache
@@ -69,8 +83,7 @@ def target(cpu: str = "native") -> Target:
         raise TargetError(f"there is no target CPU `{cpu}`", code="E0501", help=f"one of {', '.join(CPUS)}")
     for level in _LEVELS.values():
         if not _lacks(level):
-            features = [llvm.get_host_cpu_features().flatten(), *([level.features] if level.features else [])]
-            return replace(level, cpu=llvm.get_host_cpu_name(), features=",".join(features))
+            return replace(level, cpu="native", has=_host())
     help = "x86-64 with SSE2, or AArch64 with NEON"
     raise TargetError("this machine has no CPU that cnnc has code for", code="E0503", help=help)
 

@@ -51,7 +51,7 @@ def test_the_failing_example_fails_as_the_page_says(code: str, desk: Path, monke
     monkeypatch.chdir(desk)
     if code in POOR:
         target.target.cache_clear()
-        monkeypatch.setattr(target, "_host_features", dict)
+        monkeypatch.setattr(target, "_host", tuple)
     wrong, _ = examples(code)
     found = said(wrong)
     assert set(re.findall(r"^(?:error|warning|note)\[(\w+)\]", found, re.MULTILINE)) == {code}

@@ -21,6 +21,7 @@ FUNCTIONS = "tests/native/test_functions.py"
 ENDS = "tests/native/test_ends.py"
 LOSSES = "tests/native/test_losses.py"
 RARITIES = "tests/native/test_rarities.py"
+LINKER = "tests/native/test_linker.py"
 RUNNER = "tests/native/test_runner.py"
 BATCHES = "tests/native/test_batches.py"
 ARENA = "tests/native/test_arena.py"
@@ -405,6 +406,17 @@ RUNTIME = _of(
     ("lane.py", "segment.steps * (self._tile if segment.each else 1)", "segment.steps",
      "a segment runs for the first image", BATCHES),
     ("lane.py", "len(inputs) + word.port", "len(inputs)", "every output is the first", ENDS),
+    ("linker.py", "bytes(-len(data) % section.alignment)", "b\"\"", "tables begin anywhere", LINKER),
+    ("linker.py", "(to - at).to_bytes", "to.to_bytes", "distances are from the beginning", LINKER),
+    ("linker.py", "place(symbol) + addend", "place(symbol)", "distances are to the wrong byte", LINKER),
+    ("linker.py", "return places[symbol.section] + symbol.value", "return places[symbol.section]",
+     "all functions are the first", LINKER),
+    ("linker.py", "if section.flags & _WRITABLE:", "if False:", "variables are constants", LINKER),
+    ("linker.py", "(pages & 3) << 29 | ", "", "pages count by four", "tests/native/test_aarch64.py"),
+    ("linker.py", "299): _within_page(16)", "299): _within_page(8)", "vectors are somewhere else",
+     "tests/native/test_aarch64.py"),
+    ("loader.py", "mmap.PROT_READ | mmap.PROT_EXEC", "mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC",
+     "code can be written", LINKER),
     ("executable.py", "aligned(threads * artifact.manifest", "aligned(artifact.manifest",
      "threads share too little memory", THREADS),
     ("executable.py", "bind(arrays, thread * images)", "bind(arrays)",
