@@ -24,6 +24,7 @@ from cnnc.compiler.ir.operator import REGISTRY, Array, bind
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.tolerance import LARGEST, UNDERFLOW
 from cnnc.runtime.abi import aligned
+from cnnc.runtime.linker import link
 from cnnc.runtime.loader import Code
 
 PAGE = Path(__file__).parent / "reference" / "accuracy.md"
@@ -88,7 +89,7 @@ class Native:
         else:
             _each(e, name)
             self._words = np.array([*arrays, 4 * CHUNK], np.int64)
-        self._code = Code(object_of(e.text(), e.target))
+        self._code = Code(link([object_of(e.text(), e.target)]))
         self._call = ctypes.CFUNCTYPE(None, *[ctypes.c_size_t] * 4)(self._code.address("each"))
 
     def __call__(self, x: Array) -> Array:

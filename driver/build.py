@@ -19,6 +19,7 @@ from cnnc.runtime.abi import Artifact
 from cnnc.runtime.background import begin, finish
 from cnnc.runtime.errors import TargetError
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.runner import runner
 from cnnc.runtime.store import Store, user_store
 from cnnc.runtime.threads import available, checked
 from cnnc.weights import Weights, begun, bind, bound
@@ -96,7 +97,10 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store | No
     # Loaded where something is compiled: it is a tenth of what a short start takes.
     from cnnc.compiler.pipeline import compile_graph
 
-    return compile_graph(graph, options, after), key
+    loop = begin(runner, store)  # LLVM makes it while passes run
+    artifact = compile_graph(graph, options, after)
+    loop.result()
+    return artifact, key
 
 
 def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:

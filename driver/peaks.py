@@ -14,6 +14,7 @@ from cnnc.compiler.codegen.kernels.peak import Multiplying, Reading
 from cnnc.compiler.codegen.module import object_of
 from cnnc.compiler.schedule.target import Target
 from cnnc.runtime.abi import aligned
+from cnnc.runtime.linker import link
 from cnnc.runtime.loader import Code
 
 _OPERANDS = 64 << 10  # bytes: room for what a tile loads
@@ -63,7 +64,7 @@ def _callable(
 ) -> Callable[[], None]:
     e = Emitter(target)
     kernel.emit(e, "peak")
-    code = Code(object_of(e.text(), target))
+    code = Code(link([object_of(e.text(), target)]))
     function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p)(
         code.address("peak")
     )

@@ -20,7 +20,7 @@ def text_of(stage: Stage) -> str:
     if isinstance(stage, Graph):
         return show(stage)
     if isinstance(stage, Artifact):
-        sizes = {"code": len(stage.code), "constants": stage.constants.nbytes, "arena": stage.manifest.arena_bytes}
+        sizes = {"code": len(stage.code.data), "constants": stage.constants.nbytes, "arena": stage.manifest.arena_bytes}
         return "".join(f"{name:<9} {size:>12,} bytes\n" for name, size in sizes.items())
     return str(stage)
 

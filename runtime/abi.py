@@ -1,20 +1,20 @@
 """The whole contract between the compiler and the runtime.
 
 A kernel is `void kernel(ptr arguments, i64 part, i64 parts, ptr scratch)`; `arguments` is a block of 64-bit words.
-What each word is before addresses are known is a `Word` here. An object file, a blob of constants and a `Manifest` are
-enough to run.
+What each word is before addresses are known is a `Word` here. An image of machine code, a blob of constants and a
+`Manifest` are enough to run.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-VERSION = 4
+VERSION = 5
 ALIGNMENT = 64  # bytes: a cache line, and the widest register
 DTYPES = {"f32": np.dtype(np.float32), "u8": np.dtype(np.uint8), "i64": np.dtype(np.int64)}
 
@@ -117,10 +117,17 @@ class Manifest:
         return Manifest(**{**data, **ports, "segments": segments, "steps": steps})
 
 
+class Image(NamedTuple):
+    """Machine code that runs wherever it lies, if a page begins there, and where in it each function begins."""
+
+    data: bytes
+    functions: dict[str, int]
+
+
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """What compilation leaves: the manifest, an object file with the kernels, and the constants, aligned."""
+    """What compilation leaves: the manifest, the kernels, and the constants, aligned."""
 
     manifest: Manifest
-    code: bytes
+    code: Image
     constants: npt.NDArray[np.uint8]

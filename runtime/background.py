@@ -9,16 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-_begun: list[Future[object]] = []
+Made = TypeVar("Made")
+
+_begun: list[Future[Any]] = []
 
 
-def begin(work: Callable[..., object], *arguments: Any) -> None:
+def begin(work: Callable[..., Made], *arguments: Any) -> Future[Made]:
     """Let a thread do some work."""
     thread = ThreadPoolExecutor(1)
-    _begun.append(thread.submit(work, *arguments))
+    begun = thread.submit(work, *arguments)
+    _begun.append(begun)
     thread.shutdown(wait=False)
+    return begun
 
 
 def finish() -> None:

@@ -1,4 +1,4 @@
-"""An object file as an image: code and constants in one piece, which runs wherever it lies if a page begins there.
+"""Object files as an image: code and constants in one piece, which runs wherever it lies.
 
 What LLVM makes of our kernels calls nothing, and reads nothing but its own constants, at distances that are the same
 wherever all of it lies. So linking is to lay sections one behind the other and to fill in these distances: LLVM, whose
@@ -8,18 +8,12 @@ x86-64 and AArch64 say what relocations mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import Struct
 from typing import NamedTuple
 
+from .abi import ALIGNMENT, Image
 from .errors import InternalError
-
-
-class Image(NamedTuple):
-    """The bytes, and where in them each function begins."""
-
-    data: bytes
-    functions: dict[str, int]
 
 
 class _Section(NamedTuple):
@@ -46,12 +40,21 @@ _WRITABLE, _LOADED = 1, 2  # flags of sections
 _FUNCTION = 2  # a type of symbols
 
 
-def link(obj: bytes) -> Image:
-    """The image of a relocatable object. Raises `InternalError` for one that needs anything else: a function of another
-    library, or memory to write to."""
+def link(objects: Iterable[bytes]) -> Image:
+    """The image of relocatable objects that know nothing of one another. Raises `InternalError` for one that needs
+    anything else: a function of another library, or memory to write to."""
+    data, functions = bytearray(), dict[str, int]()
+    for obj in objects:
+        data += bytes(-len(data) % ALIGNMENT)
+        functions |= _append(data, obj)
+    return Image(bytes(data), functions)
+
+
+def _append(data: bytearray, obj: bytes) -> dict[str, int]:
+    """Lay an object's sections behind what there is. Gives the places of its functions."""
     (machine,), (table,), (count,) = (field.unpack_from(obj) for field in (_MACHINE, _TABLE, _COUNT))
     sections = [_Section(*_SECTION.unpack_from(obj, table + number * _SECTION.size)) for number in range(count)]
-    data, places = bytearray(), dict[int, int]()
+    places = dict[int, int]()
     for number, section in enumerate(sections):
         if section.flags & _LOADED:
             if section.flags & _WRITABLE:
@@ -79,7 +82,7 @@ def link(obj: bytes) -> Image:
                 if (machine, kind) not in _FILLS:
                     raise InternalError(f"the object has a relocation of type {kind}, to `{name(symbol)}`")
                 _FILLS[machine, kind](data, at, to)
-    return Image(bytes(data), {name(s): place(s) for s in symbols if s.info & 15 == _FUNCTION})
+    return {name(symbol): place(symbol) for symbol in symbols if symbol.info & 15 == _FUNCTION}
 
 
 def _bytes(obj: bytes, section: _Section) -> bytes:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from llvmlite import __version__ as llvmlite_version
 
-from .abi import VERSION, Artifact, Manifest, aligned
+from .abi import VERSION, Artifact, Image, Manifest, aligned
+from .linker import link
 from .loader import Code
 from .store import Store
 
@@ -50,7 +51,7 @@ _made: list[Runner] = []
 def runner(store: Store | None = None) -> Runner:
     """The process's one. Whoever asks first may name a store for its machine code, which then needs no LLVM."""
     if not _made:
-        code = Code(_object(store))
+        code = Code(_image(store))
         lead = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(code.address("lead"))
         work = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 2)(code.address("work"))
         lead.code = code  # type: ignore[attr-defined]  # lives as long as the function
@@ -58,7 +59,7 @@ def runner(store: Store | None = None) -> Runner:
     return _made[0]
 
 
-def _object(store: Store | None) -> bytes:
+def _image(store: Store | None) -> Image:
     """In the store it is an artifact without steps. Its code is for every CPU of the kind, whatever features it has."""
     ir = runner_ir(platform.machine())
     key = hashlib.sha256(repr((ir, llvmlite_version)).encode()).hexdigest()
@@ -70,10 +71,10 @@ def _object(store: Store | None) -> bytes:
     return code
 
 
-def _compile(ir: str) -> bytes:
+def _compile(ir: str) -> Image:
     import llvmlite.binding as llvm  # 40 MB of library, for whoever has no such code yet
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
-    return machine.emit_object(llvm.parse_assembly(ir))
+    return link([machine.emit_object(llvm.parse_assembly(ir))])

@@ -1,6 +1,6 @@
 """Artifacts on disk: what was compiled once is loaded the next time.
 
-An entry is one file, named by its key: a line of JSON (sizes, digests, the manifest), the object, and the constants on
+An entry is one file, named by its key: a line of JSON (sizes, digests, the manifest), the code, and the constants on
 a page's boundary, which are mapped and never copied. Files appear whole, under their names, or not at all, so that any
 number of processes may read and write at once. What is damaged, of another version or not ours counts as not there.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .abi import VERSION, Artifact, Manifest
+from .abi import VERSION, Artifact, Image, Manifest
 
 PAGE = 4096
 MOST_BYTES = 4 << 30  # of all entries; the ones not used for longest go first
@@ -93,13 +93,15 @@ class Store:
 def _write(file: Any, artifact: Artifact) -> None:
     head = {
         "version": VERSION,
-        "code": len(artifact.code),
+        "code": len(artifact.code.data),
+        "functions": artifact.code.functions,
         "constants": artifact.constants.nbytes,
         "sum": _sum(artifact.constants),
         "manifest": artifact.manifest.to_dict(),
     }
     text = json.dumps(head, separators=(",", ":")).encode()
-    file.write(_digest(text, artifact.code) + b"\n" + text + b"\n" + artifact.code)
+    code = artifact.code.data
+    file.write(_digest(text, code) + b"\n" + text + b"\n" + code)
     file.write(bytes(-file.tell() % PAGE))
     file.write(artifact.constants)
 
@@ -120,7 +122,7 @@ def _read(path: Path) -> Artifact:
     with ThreadPoolExecutor(2) as threads:
         if _sum(constants, threads.map) != head["sum"]:
             raise ValueError(path)
-    return Artifact(Manifest.from_dict(head["manifest"]), code, constants)
+    return Artifact(Manifest.from_dict(head["manifest"]), Image(code, head["functions"]), constants)
 
 
 def _digest(text: bytes, code: bytes) -> bytes:

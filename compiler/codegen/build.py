@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from ...runtime import abi
+from ...runtime.linker import link
 from ..ir.graph import Value
 from ..ir.types import Type, ints
 from .barriers import barriers
@@ -15,18 +17,22 @@ from .module import object_of
 from .program import Address, Constant, ImageNumber, Images, Program, Word
 from .segments import Batching, batching
 
-_PACKERS = 2  # threads: memory that nobody used before is what one waits for
+_WORKERS = 4  # threads at most, since the largest of a network's kernels takes LLVM a tenth of the time
 
 
 def build(program: Program) -> abi.Artifact:
-    """Plan the arena, gather the constants and compile the kernels."""
-    llvm = ThreadPoolExecutor(1)  # it lets go of Python's lock, and needs nothing of the rest
-    code = llvm.submit(object_of, program.ir(), program.schedule.target)
-    llvm.shutdown(wait=False)  # the result is waited for: see `runtime/background.py`
-    offsets, constants = _gather(program)
-    batches = batching(program)
-    made = manifest(program, batches, plan_arena(program, batches), offsets)
-    return abi.Artifact(made, code.result(), constants)
+    """Plan the arena, pack the constants and compile the kernels, which threads do beside Python."""
+    workers = ThreadPoolExecutor(max(2, min(_WORKERS, len(os.sched_getaffinity(0)))))
+    try:
+        offsets, constants, written = _gather(program, workers)
+        objects = [workers.submit(object_of, ir, program.schedule.target) for ir in program.modules()]
+        batches = batching(program)
+        made = manifest(program, batches, plan_arena(program, batches), offsets)
+        for each in written:
+            each.result()
+        return abi.Artifact(made, link(obj.result() for obj in objects), constants)
+    finally:
+        workers.shutdown(wait=False, cancel_futures=True)  # results are waited for: see `runtime/background.py`
 
 
 def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Manifest:
@@ -77,8 +83,8 @@ def _word(word: Word, batches: Batching, arena: Arena, constants: dict[str, int]
     return abi.Word("number", word)
 
 
-def _gather(program: Program) -> tuple[dict[str, int], np.ndarray]:
-    """All constants in one blob, each on a cache line's boundary, and where each begins."""
+def _gather(program: Program, workers: ThreadPoolExecutor) -> tuple[dict[str, int], np.ndarray, list[Future[None]]]:
+    """All constants in one blob, each on a cache line's boundary, where each begins, and who is to write them there."""
     offsets, size = {}, 0
     for name, data in program.constants.items():
         offsets[name] = size
@@ -89,6 +95,4 @@ def _gather(program: Program) -> tuple[dict[str, int], np.ndarray]:
         data, at = program.constants[name], offsets[name]
         data.write(blob[at : at + data.nbytes].view(data.dtype).reshape(data.shape))
 
-    with ThreadPoolExecutor(_PACKERS) as packers:
-        list(packers.map(write, program.constants))
-    return offsets, blob
+    return offsets, blob, [workers.submit(write, name) for name in program.constants]

@@ -1,8 +1,12 @@
-"""LLVM IR text to an object file."""
+"""LLVM IR text to an object file. Any number of threads may do so at once."""
 
 from __future__ import annotations
 
+import ctypes
+import threading
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import llvmlite.binding as llvm
 
@@ -13,6 +17,8 @@ from ..schedule.target import Target
 # finding 1). The others take half of LLVM's time and change no kernel's speed: addresses are written as they should be
 # computed and where, and an out-of-order core finds the rest of the order itself.
 _WITHOUT = ("-enable-misched=false", "-disable-lsr", "-disable-post-ra", "-disable-cgp")
+
+_setting = threading.Lock()
 
 
 @lru_cache
@@ -33,9 +39,20 @@ def _initialize(triple: str) -> None:
         llvm.initialize_all_asmprinters()
 
 
+@lru_cache
+def _emit() -> Callable[..., Any]:
+    """LLVM's code generator without llvmlite's lock, which lets one thread at a time into LLVM. LLVM itself asks of
+    threads that work at once only that their modules, contexts and target machines are their own."""
+    locked = llvm.ffi.lib.LLVMPY_TargetMachineEmitToMemory
+    free = ctypes.CDLL(llvm.ffi.lib._name).LLVMPY_TargetMachineEmitToMemory
+    free.argtypes, free.restype = locked.argtypes, locked.restype
+    return free
+
+
 def _machine(target: Target) -> llvm.TargetMachine:
-    _set_options()
-    _initialize(target.triple)
+    with _setting:
+        _set_options()
+        _initialize(target.triple)
     cpu, features = target.cpu, [target.features] if target.features else []
     if cpu == "native":
         cpu, features = llvm.get_host_cpu_name(), [llvm.get_host_cpu_features().flatten(), *features]
@@ -45,7 +62,7 @@ def _machine(target: Target) -> llvm.TargetMachine:
 
 def _parse(ir: str) -> llvm.ModuleRef:
     try:
-        module = llvm.parse_assembly(ir)
+        module = llvm.parse_assembly(ir, llvm.create_context())
         module.verify()
     except RuntimeError as error:
         raise InternalError(f"LLVM rejects the code that was generated: {error}") from error
@@ -54,7 +71,15 @@ def _parse(ir: str) -> llvm.ModuleRef:
 
 def object_of(ir: str, target: Target) -> bytes:
     """Machine code for a module, as a relocatable object. No IR passes: kernels are written as they should run."""
-    return _machine(target).emit_object(_parse(ir))
+    lib = llvm.ffi.lib
+    with llvm.ffi.OutputString() as said:
+        buffer = _emit()(_machine(target), _parse(ir), True, said)
+        if not buffer:
+            raise InternalError(f"LLVM makes no code: {said}")
+    try:
+        return ctypes.string_at(lib.LLVMPY_GetBufferStart(buffer), lib.LLVMPY_GetBufferSize(buffer))
+    finally:
+        lib.LLVMPY_DisposeMemoryBuffer(buffer)
 
 
 def assembly_of(ir: str, target: Target) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -76,6 +77,13 @@ class Program:
     constants: dict[str, Packed] = field(default_factory=dict)
     kernels: dict[Kernel, str] = field(default_factory=dict)
     fixed: dict[str, Constant] = field(default_factory=dict)
+
+    def modules(self) -> Iterator[str]:
+        """LLVM IR, a module for each kernel."""
+        for kernel, name in self.kernels.items():
+            e = Emitter(self.schedule.target)
+            kernel.emit(e, name)
+            yield e.text()
 
     def ir(self) -> str:
         """All kernels as one LLVM module."""

@@ -33,7 +33,6 @@ from cnnc.compiler.schedule.cost import best_tile
 from cnnc.compiler.schedule.target import require_here, target
 from cnnc.runtime.abi import DTYPES, Word
 from cnnc.runtime.errors import TargetError
-from cnnc.runtime.linker import link
 from cnnc.runtime.runner import runner_ir
 
 LEVEL = target("aarch64")
@@ -116,7 +115,7 @@ def run_emulated(native: Native, inputs: Mapping[str, Array], folder: Path) -> d
     the linker makes of them."""
     manifest, images = native.artifact.manifest, len(next(iter(inputs.values())))
     assert images <= manifest.batch_tile or all(segment.each for segment in manifest.segments)
-    image = link(native.artifact.code)
+    image = native.artifact.code
     (folder / "kernels").write_bytes(image.data)
     (folder / "constant").write_bytes(native.artifact.constants.tobytes())
     for i, port in enumerate(manifest.inputs):

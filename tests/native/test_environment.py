@@ -14,6 +14,7 @@ from child import in_child
 from harness import Native, compile_native
 
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.linker import link
 from cnnc.runtime.loader import Code
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the control registers of x86-64")
@@ -48,7 +49,7 @@ class Control:
         llvm.initialize_native_asmprinter()
         llvm.initialize_native_asmparser()
         machine = llvm.Target.from_default_triple().create_target_machine(reloc="pic", codemodel="small")
-        self._code = Code(machine.emit_object(llvm.parse_assembly(TEXT)))
+        self._code = Code(link([machine.emit_object(llvm.parse_assembly(TEXT))]))
         self._word = ctypes.c_uint32()
         prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self._read, self._write, self._read_x87 = (

@@ -10,6 +10,7 @@ from child import in_child
 
 from cnnc.compiler.codegen.module import object_of
 from cnnc.compiler.schedule.target import target
+from cnnc.runtime.abi import Image
 from cnnc.runtime.errors import InternalError
 from cnnc.runtime.linker import link
 from cnnc.runtime.loader import Code
@@ -38,8 +39,8 @@ define ptr @where() {
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the objects are for x86-64")
 
 
-def made(ir: str) -> bytes:
-    return object_of(ir, target("x86-64"))
+def made(*modules: str) -> Image:
+    return link(object_of(ir, target("x86-64")) for ir in modules)
 
 
 def test_functions_find_their_tables():
@@ -48,6 +49,15 @@ def test_functions_find_their_tables():
     pick, both = prototype(code.address("pick")), prototype(code.address("both"))
     found = in_child(lambda note: ([pick(i) for i in range(3)], [both(i) for i in range(2)]))
     assert found == ([7, 70, 700], [12, 120])
+
+
+def test_objects_keep_their_own_tables():
+    """Of the same names in each, as kernels have them."""
+    code = Code(
+        made(TEXT, "@first = private constant i64 9\ndefine i64 @nine() {\n %x = load i64, ptr @first\n ret i64 %x\n}")
+    )
+    nine, pick = (ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(code.address(name)) for name in ("nine", "pick"))
+    assert in_child(lambda note: (nine(0), pick(0))) == (9, 7)
 
 
 def test_tables_are_aligned():
@@ -72,7 +82,7 @@ def rights(at: int) -> str:
 
 def test_an_object_without_functions_is_loaded():
     code = Code(made(""))
-    with pytest.raises(InternalError, match="the object has no function `pick`"):
+    with pytest.raises(InternalError, match="the code has no function `pick`"):
         code.address("pick")
 
 
@@ -89,4 +99,4 @@ def test_an_object_without_functions_is_loaded():
 )  # fmt: skip
 def test_what_lies_elsewhere_is_refused(ir: str, says: str):
     with pytest.raises(InternalError, match=says):
-        link(made(ir))
+        made(ir)

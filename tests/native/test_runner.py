@@ -12,6 +12,7 @@ from cnnc.compiler.codegen.module import object_of
 from cnnc.compiler.schedule.target import target
 from cnnc.runtime.abi import VERSION, Artifact, Manifest, Port, Segment, StepEntry, Word, aligned
 from cnnc.runtime.executable import Executable
+from cnnc.runtime.linker import link
 
 # Each part writes down where its scratch memory is, and how many parts it is told that there are.
 PLACES = """
@@ -45,7 +46,7 @@ def told(ir: str, port: Port, images: int, threads: int, **changes: Any) -> np.n
         version=VERSION, cpu=BEST, inputs=(Port("x", "f32", (1,)),), outputs=(port,), arena_bytes=0, arena_peak=0,
         steps=(StepEntry("tells", words, "tells", barrier=True),), **whole,
     )  # fmt: skip
-    artifact = Artifact(manifest, object_of(ir, target(BEST)), aligned(0))
+    artifact = Artifact(manifest, link([object_of(ir, target(BEST))]), aligned(0))
     return in_child(lambda note: Executable(artifact, threads)(np.zeros((images, 1), np.float32)))[0]
 
 
