@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import pytest
@@ -11,6 +12,7 @@ from builder import Net, features, image, stage, with_random_weights
 from harness import EVERY_PASS, any_cpu, compile_native
 from test_elementwise import UNARY
 
+from cnnc.compiler.codegen import module
 from cnnc.compiler.codegen.emit import Emitter
 from cnnc.compiler.codegen.kernels.ahead import Ahead
 from cnnc.compiler.codegen.kernels.depthwise import Depthwise
@@ -20,7 +22,7 @@ from cnnc.compiler.codegen.kernels.epilogue import Epilogue, Link, Operand
 from cnnc.compiler.codegen.kernels.peak import Multiplying
 from cnnc.compiler.codegen.kernels.tapwise import Tapwise
 from cnnc.compiler.codegen.kernels.winograd import Winograd
-from cnnc.compiler.codegen.module import assembly_of
+from cnnc.compiler.codegen.module import assembly_of, object_of
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
@@ -264,6 +266,16 @@ def test_nothing_is_called(cpu: str, disabled: frozenset[str]):
     native = compile_native(with_random_weights(graph), cpu, disabled)
     assembly = assembly_of(native.program.ir(), native.program.schedule.target)
     assert not re.findall(r"\t(?:call|jmp)q?\t\*?%?\w+(?:@PLT)?\n", assembly)
+
+
+def test_threads_that_compile_at_once_make_what_llvmlite_makes():
+    """Kernel by kernel, while other threads are in LLVM too."""
+    cpu = target("x86-64-v3")
+    modules = list(compile_native(with_random_weights(every_operator(cpu.lanes)), "x86-64-v3").program.modules())
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda ir: object_of(ir, cpu), modules))
+    assert len(made) > 50
+    assert made == [module._machine(cpu).emit_object(module._parse(ir)) for ir in modules]
 
 
 def test_compiling_and_running_leaves_no_page_writable_and_executable():
