@@ -98,9 +98,10 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store | No
     from cnnc.compiler.pipeline import compile_graph
 
     loop = begin(runner, store)  # LLVM makes it while passes run
-    artifact = compile_graph(graph, options, after)
-    loop.result()
-    return artifact, key
+    try:
+        return compile_graph(graph, options, after), key
+    finally:
+        loop.result()  # whoever forks next may not find it amid LLVM
 
 
 def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:

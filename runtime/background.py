@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 Made = TypeVar("Made")
 
-_begun: list[Future[Any]] = []
+_begun: set[Future[Any]] = set()  # and not yet done
 
 
 def begin(work: Callable[..., Made], *arguments: Any) -> Future[Made]:
-    """Let a thread do some work."""
+    """Let a thread do some work, which whoever wants to know asks how it went."""
     thread = ThreadPoolExecutor(1)
     begun = thread.submit(work, *arguments)
-    _begun.append(begun)
+    _begun.add(begun)
+    begun.add_done_callback(_begun.discard)
     thread.shutdown(wait=False)
     return begun
 
 
 def finish() -> None:
     """Wait for all that was begun; in a forked child nothing is under way."""
-    while _begun:
-        _begun.pop().result()
+    wait(list(_begun))
 
 
 os.register_at_fork(after_in_child=_begun.clear)

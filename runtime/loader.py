@@ -7,14 +7,14 @@ import mmap
 import os
 
 from .abi import Image
-from .errors import InternalError
+from .errors import InternalError, TargetError
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Code:
     """A loaded image. Its memory is filled, and then made executable and read-only, so that no page is ever both. The
-    code lives as long as this."""
+    code lives as long as this. Raises `TargetError` where the system does not allow that."""
 
     def __init__(self, image: Image):
         self._functions = image.functions
@@ -23,7 +23,8 @@ class Code:
         self._memory.write(image.data)
         self._start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         if _libc.mprotect(ctypes.c_void_p(self._start), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC):
-            raise InternalError(f"the system makes no memory executable: {os.strerror(ctypes.get_errno())}")
+            reason, help = os.strerror(ctypes.get_errno()), "allow this process to make memory executable"
+            raise TargetError(f"the system keeps machine code from running: {reason}", code="E0507", help=help)
 
     def address(self, symbol: str) -> int:
         if symbol not in self._functions:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from llvmlite import __version__ as llvmlite_version
 
+from . import linker
 from .abi import VERSION, Artifact, Image, Manifest, aligned
-from .linker import link
 from .loader import Code
 from .store import Store
 
@@ -62,7 +62,8 @@ def runner(store: Store | None = None) -> Runner:
 def _image(store: Store | None) -> Image:
     """In the store it is an artifact without steps. Its code is for every CPU of the kind, whatever features it has."""
     ir = runner_ir(platform.machine())
-    key = hashlib.sha256(repr((ir, llvmlite_version)).encode()).hexdigest()
+    made_by = [Path(file).read_text() for file in (__file__, linker.__file__)]
+    key = hashlib.sha256(repr((ir, made_by, llvmlite_version)).encode()).hexdigest()
     if store and (artifact := store.get(key)):
         return artifact.code
     code = _compile(ir)
@@ -77,4 +78,4 @@ def _compile(ir: str) -> Image:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
-    return link([machine.emit_object(llvm.parse_assembly(ir))])
+    return linker.link([machine.emit_object(llvm.parse_assembly(ir))])

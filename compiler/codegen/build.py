@@ -31,8 +31,11 @@ def build(program: Program) -> abi.Artifact:
         for each in written:
             each.result()
         return abi.Artifact(made, link(obj.result() for obj in objects), constants)
+    except Exception:
+        workers.shutdown(cancel_futures=True)  # a fork may follow, and LLVM has locks
+        raise
     finally:
-        workers.shutdown(wait=False, cancel_futures=True)  # results are waited for: see `runtime/background.py`
+        workers.shutdown(wait=False, cancel_futures=True)  # Ctrl-C waits for no thread: see `runtime/background.py`
 
 
 def manifest(program: Program, batches: Batching, arena: Arena, constants: dict[str, int]) -> abi.Manifest:

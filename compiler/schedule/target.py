@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -43,30 +44,38 @@ _LEVELS = {
     ),
     "x86-64-v3": Target("avx2", _X86, "x86-64-v3", _WIDE, 8, 16, True, ("avx2", "fma")),
     "x86-64": Target("sse2", _X86, "x86-64", _WIDE, 4, 16, False, ("sse2",)),
-    "aarch64": Target("neon", _ARM, "generic", "", 4, 32, True, ("asimd",)),
+    "aarch64": Target("neon", _ARM, "generic", "", 4, 32, True),
 }
 CPUS = ("native", *_LEVELS)
 
 
+_CPUINFO = Path("/proc/cpuinfo")
+_FEATURES = {"x86_64": "flags", "aarch64": "Features"}  # how Linux calls the line that lists them
 _MODEL = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part", "CPU revision")
-_FEATURES = ("flags", "Features")
 
 
 @lru_cache
 def _host() -> tuple[str, ...]:
-    """What the system says of this CPU: its model, and what it can do, in Linux' words. LLVM would know, too, once its
-    library is loaded."""
+    """This CPU's model, and what it can do, as Linux says; or LLVM, whose library takes longer to load, where Linux says
+    nothing, or speaks of another CPU than the one that an emulator shows to this process."""
     try:
-        first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+        first = _CPUINFO.read_text().partition("\n\n")[0]
     except OSError:
-        return ()
+        first = ""
     lines = (line.partition(":") for line in first.splitlines())
     said = {key.strip(): value.strip() for key, _, value in lines}
-    features = {word for key in _FEATURES for word in said.get(key, "").split()}
-    return (*(f"{key} {said[key]}" for key in _MODEL if key in said), *sorted(features))
+    features = said.get(_FEATURES.get(platform.machine(), ""))
+    if features:
+        return (*(f"{key} {said[key]}" for key in _MODEL if key in said), *sorted(features.split()))
+    import llvmlite.binding as llvm
+
+    return llvm.get_host_cpu_name(), *sorted(name for name, has in llvm.get_host_cpu_features().items() if has)
 
 
 def _lacks(target: Target) -> list[str]:
+    architecture = target.triple.partition("-")[0]
+    if architecture != platform.machine():
+        return [architecture]
     return [feature for feature in target.needs if feature not in _host()]
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,6 +96,52 @@ def test_a_fork_amid_a_call_leaves_no_lock_behind():
     finally:
         done.set()
         caller.join()
+
+
+def test_an_error_leaves_no_thread_amid_the_native_loop(monkeypatch: pytest.MonkeyPatch):
+    """Which is made beside the passes."""
+    made = []
+
+    def make(store: object) -> None:
+        time.sleep(0.5)
+        made.append(store)
+
+    monkeypatch.setattr("cnnc.build.runner", make)
+    with pytest.raises(cnnc.TargetError, match="E0506"):
+        cnnc.compile(NETWORK, weights=WEIGHTS, schedule={"no_layer": "direct 4x2"}, cache=False)
+    assert made
+
+
+def test_a_fork_after_an_error_finds_no_thread_amid_llvm(tmp_path: Path):
+    """The child would wait for a lock that nobody opens."""
+    script = f"""
+import os, signal, sys
+import cnnc
+from cnnc.compiler.codegen import build
+network = cnnc.parse({TEXT!r})
+weights, rest, right = cnnc.random_weights(network), [True], build.object_of
+def compile():
+    cnnc.compile(network, weights=weights, threads=1)
+def failing(*arguments):
+    if rest:
+        rest.pop()
+        raise cnnc.InternalError("as a test wants it")
+    return right(*arguments)
+try:
+    build.object_of = failing
+    compile()
+except cnnc.CnncError:
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        build.object_of = right
+        compile()
+        os._exit(0)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+sys.exit("no error")
+"""
+    environment = {**os.environ, "CNNC_CACHE_DIR": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

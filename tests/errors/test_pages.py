@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import re
 from pathlib import Path
@@ -12,9 +14,11 @@ from pages import FENCE, FOLDER, blessed, examples, invoke, page, page_codes, sa
 
 from cnnc.catalogue import pages
 from cnnc.compiler.schedule import target
+from cnnc.runtime import loader, runner
 
 BLESS = "CNNC_BLESS" in os.environ
 POOR = {"E0502", "E0503"}  # shown on a machine without any vector instructions
+GUARDED = {"E0507"}  # and on one that lets no memory be executable
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,9 @@ def test_the_failing_example_fails_as_the_page_says(code: str, desk: Path, monke
     if code in POOR:
         target.target.cache_clear()
         monkeypatch.setattr(target, "_host", tuple)
+    if code in GUARDED:
+        monkeypatch.setattr(loader._libc, "mprotect", lambda *_: ctypes.set_errno(errno.EACCES) or -1)
+        monkeypatch.setattr(runner, "_made", [])
     wrong, _ = examples(code)
     found = said(wrong)
     assert set(re.findall(r"^(?:error|warning|note)\[(\w+)\]", found, re.MULTILINE)) == {code}
