@@ -115,6 +115,11 @@ class Emitter:
             before = self.choose(crossing, "i64", 0, self.mul_int(number, inner))
             yield number, self.max_int(0, self.sub_int(start, before)), self.min_int(inner, self.sub_int(end, before))
 
+    @property
+    def length(self) -> int:
+        """The lines so far."""
+        return len(self._lines)
+
     def text(self) -> str:
         """The module so far, with a declaration for every intrinsic in use."""
         return "\n".join([*self._lines, *self._declared.values(), ""])

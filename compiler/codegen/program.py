@@ -13,6 +13,8 @@ from .buffer import Buffer
 from .emit import Emitter
 from .packed import Packed
 
+_MODULE = 800  # lines of LLVM IR; a tile of Winograd's has 1,900
+
 
 class Kernel(Protocol):
     """A frozen dataclass: equal kernels are one function. `arguments` name the words of a step, in order."""
@@ -79,11 +81,14 @@ class Program:
     fixed: dict[str, Constant] = field(default_factory=dict)
 
     def modules(self) -> Iterator[str]:
-        """LLVM IR, a module for each kernel."""
+        """All kernels as LLVM modules: some for threads to share, not one for each, which would cost LLVM 2 ms."""
+        e = Emitter(self.schedule.target)
         for kernel, name in self.kernels.items():
-            e = Emitter(self.schedule.target)
             kernel.emit(e, name)
-            yield e.text()
+            if e.length > _MODULE:
+                yield e.text()
+                e = Emitter(self.schedule.target)
+        yield e.text()
 
     def ir(self) -> str:
         """All kernels as one LLVM module."""

@@ -56,8 +56,8 @@ _MODEL = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CP
 
 @lru_cache
 def _host() -> tuple[str, ...]:
-    """This CPU's model, and what it can do, as Linux says; or LLVM, whose library takes longer to load, where Linux says
-    nothing, or speaks of another CPU than the one that an emulator shows to this process."""
+    """This CPU's model, and what it can do, as Linux says; or LLVM, whose library takes longer to load, where Linux
+    says nothing, or speaks of another CPU than the one that an emulator shows to this process."""
     try:
         first = _CPUINFO.read_text().partition("\n\n")[0]
     except OSError:

@@ -269,12 +269,12 @@ def test_nothing_is_called(cpu: str, disabled: frozenset[str]):
 
 
 def test_threads_that_compile_at_once_make_what_llvmlite_makes():
-    """Kernel by kernel, while other threads are in LLVM too."""
+    """A few kernels each, while other threads are in LLVM too."""
     cpu = target("x86-64-v3")
     modules = list(compile_native(with_random_weights(every_operator(cpu.lanes)), "x86-64-v3").program.modules())
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda ir: object_of(ir, cpu), modules))
-    assert len(made) > 50
+    assert 4 <= len(made) < 40
     assert made == [module._machine(cpu).emit_object(module._parse(ir)) for ir in modules]
 
 
