@@ -21,7 +21,7 @@ from cnnc.compiler.pipeline import compile_graph
 from cnnc.compiler.schedule.schedule import Choice
 from cnnc.keys import key_of, state_of
 from cnnc.runtime import runner as loop
-from cnnc.runtime.abi import Artifact
+from cnnc.runtime.abi import Artifact, Image
 from cnnc.runtime.background import finish
 from cnnc.runtime.errors import ModelError, WeightsError
 from cnnc.runtime.runner import runner, runner_ir
@@ -390,7 +390,7 @@ def loops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Filled with a word whenever the native loop is compiled."""
     made: list[str] = []
 
-    def counted(*args: str) -> bytes:
+    def counted(*args: str) -> Image:
         made.append("compiled")
         return compile_loop(*args)
 
