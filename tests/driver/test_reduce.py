@@ -52,11 +52,14 @@ def nodes(text: str) -> int:
     ("fault", "kind", "at_most", "holds"),
     [
         (faults.double_direct_weights, "a layer differs", 1, r" -> conv\(2, 1, bias=false\) "),
-        (faults.spoil_winograd, "a layer differs", 1, r" -> conv\(\d+, 3, (pad=1, )?bias=false\) "),
+        pytest.param(
+            faults.spoil_winograd, "a layer differs", 1, r" -> conv\(\d+, 3, (pad=1, )?bias=false\) ",
+            marks=pytest.mark.slow,
+        ),
         (faults.lose_tails_after_biases, "a layer differs", 3, r" -> conv"),
         (faults.shift_folded_biases, "an output differs", 2, r" -> batchnorm "),
     ],
-)
+)  # fmt: skip
 def test_wrong_numbers(
     cnnc: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault, kind: str, at_most: int, holds: str
 ):
