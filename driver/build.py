@@ -99,9 +99,12 @@ def _compiled(graph: Graph, options: Options, after: Callback, store: Store | No
 
     loop = begin(runner, store)  # LLVM makes it while passes run
     try:
-        return compile_graph(graph, options, after), key
-    finally:
-        loop.result()  # whoever forks next may not find it amid LLVM
+        artifact = compile_graph(graph, options, after)
+    except Exception:
+        finish()  # whoever forks next may not find it amid LLVM; Ctrl-C waits for no thread
+        raise
+    loop.result()
+    return artifact, key
 
 
 def choices(schedule: str | Path | Mapping[str, str] | None) -> dict[str, Choice]:

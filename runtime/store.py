@@ -13,6 +13,7 @@ import json
 import mmap
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from .abi import VERSION, Artifact, Image, Manifest
 PAGE = 4096
 MOST_BYTES = 4 << 30  # of all entries; the ones not used for longest go first
 SUFFIX = ".cnnc"
+PART = ".part"  # of a file that is being written
+STALE = 3600  # seconds after which nobody writes on: whoever did was stopped
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Store:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_ours(self.folder) or 2 * artifact.constants.nbytes > self.most_bytes:
                 return
-            handle, name = tempfile.mkstemp(dir=self.folder)  # readable by the user alone
+            handle, name = tempfile.mkstemp(PART, dir=self.folder)  # readable by the user alone
             try:
                 with os.fdopen(handle, "wb") as file:
                     _write(file, artifact)
@@ -71,7 +74,7 @@ class Store:
         return []
 
     def clear(self) -> None:
-        for path in self.entries():
+        for path in (*self.entries(), *self.folder.glob(f"*{PART}")):
             path.unlink(missing_ok=True)
 
     def _shrink(self) -> None:
@@ -79,6 +82,9 @@ class Store:
         for path in self.entries():
             total += path.stat().st_size
             if total > self.most_bytes:
+                path.unlink(missing_ok=True)
+        for path in self.folder.glob(f"*{PART}"):
+            if time.time() - path.stat().st_mtime > STALE:
                 path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:

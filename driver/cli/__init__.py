@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
 from cnnc import __version__
-from cnnc.cli.failure import Trace, report
+from cnnc.cli.failure import INTERRUPTED, Trace, report
 from cnnc.runtime.background import finish
 
 YOUNG = 50_000  # objects that are made before the garbage collector looks at them: few are garbage
@@ -44,3 +47,16 @@ class Cli(click.Group):
 @click.version_option(__version__, prog_name="cnnc", message="%(prog)s %(version)s")
 def main() -> None:
     """The CNN compiler: a few lines of text in, fast native code out."""
+
+
+def entry() -> None:
+    """`cnnc` as a process. An interrupted one ends at once: threads that still compile, pack or keep what was compiled
+    are not waited for, and the system stops them before anything that they use is taken down."""
+    try:
+        main()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(INTERRUPTED)
+        raise

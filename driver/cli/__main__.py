@@ -1,5 +1,5 @@
 """`python -m cnnc.cli` is `cnnc`."""
 
-from cnnc.cli import main
+from cnnc.cli import entry
 
-main()
+entry()

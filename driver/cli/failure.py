@@ -66,7 +66,7 @@ def report(error: Exception | KeyboardInterrupt, trace: Trace) -> int:
         case Wrong():
             return WRONG
         case click.Abort() | KeyboardInterrupt():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already, as soon as its threads have
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already
             note("interrupted")
             return INTERRUPTED
         case click.exceptions.NoArgsIsHelpError():

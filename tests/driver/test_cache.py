@@ -372,6 +372,21 @@ def test_the_ones_not_used_for_longest_go_first(folder: Path):
     assert not (folder / "f.cnnc").exists()
 
 
+def test_what_a_stopped_process_left_goes_after_an_hour(folder: Path):
+    """Not what somebody writes just now, unless all is to go."""
+    answer()
+    store, left, written = Store(folder), folder / "a.part", folder / "b.part"
+    artifact = store.get(entry(folder).stem)
+    assert artifact is not None
+    left.touch()
+    written.touch()
+    os.utime(left, (0, 0))
+    store.put("c", artifact)
+    assert not left.exists() and written.exists()
+    store.clear()
+    assert not [*folder.iterdir()]
+
+
 def test_sixteen_processes_at_once(folder: Path, tmp_path: Path):
     script = f"""
 import cnnc, numpy as np

@@ -12,6 +12,7 @@ from .stored import Damaged
 
 BLOCK = 1 << 22  # bytes: a thread waits for Python before and after it reads one
 READERS = 2
+STEP = 1 << 26  # bytes at most that are read at once: tens of milliseconds, for which Ctrl-C waits
 
 
 class FileDigest:
@@ -58,6 +59,6 @@ def fill(file: int, part: memoryview, at: int) -> None:
     """Read what begins at `at`, not by what the file has as its place, which several threads would move; raises
     `Damaged`."""
     while part:
-        if not (count := os.preadv(file, [part], at)):
+        if not (count := os.preadv(file, [part[:STEP]], at)):
             raise Damaged("it became shorter while it was read")
         part, at = part[count:], at + count

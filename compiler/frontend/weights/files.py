@@ -23,6 +23,7 @@ from .digest import FileDigest
 from .fitting import fit
 from .stored import Damaged, Place, Stored
 
+DRAWN = 1 << 22  # random numbers at once: tens of milliseconds, for which Ctrl-C waits
 FORMATS = {".safetensors": safetensors.tensors, ".npz": npz.tensors}
 
 
@@ -118,6 +119,10 @@ def _start(param: Param, random: np.random.Generator) -> Array:
     shape = ints(param.type.shape)
     if param.start == "kaiming":  # He et al. 2015, arXiv 1502.01852: keeps the variance through a relu
         deviation = math.sqrt(2 / max(1, math.prod(shape[1:])))
-        return (random.standard_normal(shape, np.float32) * np.float32(deviation)).astype(np.float32)
+        start = np.empty(shape, np.float32)
+        for part in np.array_split(start.reshape(-1), 1 + start.size // DRAWN):
+            random.standard_normal(out=part, dtype=np.float32)
+            part *= np.float32(deviation)
+        return start
     value = {"zeros": 0.0, "ones": 1.0}.get(param.start)
     return np.full(shape, float(param.start) if value is None else value, np.float32)
