@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -12,8 +13,10 @@ from ...runtime.linker import link
 from ..ir.graph import Value
 from ..ir.types import Type, ints
 from .barriers import barriers
+from .library import give_back
 from .memory import Arena, plan_arena
 from .module import object_of
+from .packed import Packed
 from .program import Address, Constant, ImageNumber, Images, Program, Word
 from .segments import Batching, batching
 
@@ -24,13 +27,15 @@ def build(program: Program) -> abi.Artifact:
     """Plan the arena, pack the constants and compile the kernels, which threads do beside Python."""
     workers = ThreadPoolExecutor(max(2, min(_WORKERS, len(os.sched_getaffinity(0)))))
     try:
-        offsets, constants, written = _gather(program, workers)
         objects = [workers.submit(object_of, ir, program.schedule.target) for ir in program.modules()]
+        offsets, constants, written = _gather(program, workers)
         batches = batching(program)
         made = manifest(program, batches, plan_arena(program, batches), offsets)
+        code = link(obj.result() for obj in objects)
+        give_back()
         for each in written:
             each.result()
-        return abi.Artifact(made, link(obj.result() for obj in objects), constants)
+        return abi.Artifact(made, code, constants)
     except Exception:
         workers.shutdown(cancel_futures=True)  # a fork may follow, and LLVM has locks
         raise
@@ -94,8 +99,8 @@ def _gather(program: Program, workers: ThreadPoolExecutor) -> tuple[dict[str, in
         size += -(-data.nbytes // abi.ALIGNMENT) * abi.ALIGNMENT
     blob = abi.aligned(size)
 
-    def write(name: str) -> None:
-        data, at = program.constants[name], offsets[name]
-        data.write(blob[at : at + data.nbytes].view(data.dtype).reshape(data.shape))
+    def parts(data: Packed, at: int) -> list[Callable[[], None]]:
+        return data.parts(blob[at : at + data.nbytes].view(data.dtype).reshape(data.shape))
 
-    return offsets, blob, [workers.submit(write, name) for name in program.constants]
+    each = (parts(data, offsets[name]) for name, data in program.constants.items())
+    return offsets, blob, [workers.submit(part) for parts in each for part in parts]

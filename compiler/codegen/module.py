@@ -12,6 +12,7 @@ import llvmlite.binding as llvm
 
 from ...runtime.errors import InternalError
 from ..schedule.target import Target
+from .library import give_back
 
 # Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
 # finding 1). The others take half of LLVM's time and change no kernel's speed: addresses are written as they should be
@@ -26,6 +27,7 @@ def _set_options() -> None:
     """Once per process: the options hold for every user of LLVM in this process."""
     for option in _WITHOUT:
         llvm.set_option("", option)
+    give_back()  # what loading it has touched
 
 
 @lru_cache

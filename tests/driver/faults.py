@@ -27,11 +27,11 @@ def spoil_winograd(plant: Plant) -> None:
     def spoiled(weight, *rest):
         packed = pack(weight, *rest)
 
-        def write(out):
-            packed.write(out)
+        def fill(out, group):
+            packed.fill(out, group)
             out[0, 0] = 0
 
-        return replace(packed, fill=write)
+        return replace(packed, fill=fill)
 
     plant.setattr(winograd, "pack_winograd", spoiled)
 

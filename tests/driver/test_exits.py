@@ -117,7 +117,7 @@ def test_ctrl_c_says_so_and_ends_with_130(digits: str):
     assert started.returncode in (130, -signal.SIGINT)
 
 
-@pytest.mark.parametrize("work", ["codegen.build.object_of", "codegen.packed.Packed.write"])
+@pytest.mark.parametrize("work", ["codegen.build.object_of", "codegen.packed._write"])
 def test_ctrl_c_waits_for_no_thread(digits: str, work: str):
     """Neither for one that compiles nor for one that packs: however long it takes, the process ends."""
     name, _, attribute = f"cnnc.compiler.{work}".rpartition(".")

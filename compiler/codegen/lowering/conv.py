@@ -124,19 +124,20 @@ def pack_direct(weight: Numbers, parts: int, lanes: int, vectors: int, planar: b
     (out, inside, *kernel), size = weight.shape, vectors * lanes
     groups, taps = parts * ceil(ceil(out // parts / lanes) / vectors), prod(kernel)
 
-    def write(packed: Array) -> None:
-        for group, start, stop in _strips(_runs(out, parts, lanes, vectors), size, 4 * inside * taps):
-            for first, last, many in _pieces(stop - start, size):
-                rows = weight[start + first : start + last].reshape((last - first) // many, many, inside, taps)
-                taking = packed[group + first // size : group + ceil(last / size)]
-                for begin, end, block in _pieces(inside, 1 if planar else lanes):
-                    count = (end - begin) // block
-                    blocks = taking[:, begin * taps * size : end * taps * size]
-                    taken = rows[:, :, begin:end].reshape(*rows.shape[:2], count, block, taps)
-                    blocks = blocks.reshape(len(rows), count, taps, block, size)
-                    blocks[..., :many] = taken.transpose(0, 2, 4, 3, 1)
+    def fill(packed: Array, strip: tuple[int, int, int]) -> None:
+        group, start, stop = strip
+        for first, last, many in _pieces(stop - start, size):
+            rows = weight[start + first : start + last].reshape((last - first) // many, many, inside, taps)
+            taking = packed[group + first // size : group + ceil(last / size)]
+            for begin, end, block in _pieces(inside, 1 if planar else lanes):
+                count = (end - begin) // block
+                blocks = taking[:, begin * taps * size : end * taps * size]
+                taken = rows[:, :, begin:end].reshape(*rows.shape[:2], count, block, taps)
+                blocks = blocks.reshape(len(rows), count, taps, block, size)
+                blocks[..., :many] = taken.transpose(0, 2, 4, 3, 1)
 
-    return Packed((groups, inside * taps * size), write)
+    strips = _strips(_runs(out, parts, lanes, vectors), size, 4 * inside * taps)
+    return Packed((groups, inside * taps * size), strips, fill)
 
 
 def _runs(out: int, parts: int, lanes: int, vectors: int) -> list[tuple[int, int, int]]:
@@ -203,13 +204,13 @@ def pack_tapwise(weight: Numbers, lanes: int, vectors: int) -> Packed:
     (out, inside, *kernel), size = weight.shape, vectors * lanes
     blocks = ceil(out / lanes)
 
-    def write(packed: Array) -> None:
-        for number, group in enumerate(packed):
-            first = min(number * vectors, blocks - vectors) * lanes
-            taken = weight[first : first + size]
-            group[..., : len(taken)] = taken.transpose(2, 3, 1, 0)
+    def fill(packed: Array, group: int) -> None:
+        first = min(group * vectors, blocks - vectors) * lanes
+        taken = weight[first : first + size]
+        packed[group, ..., : len(taken)] = taken.transpose(2, 3, 1, 0)
 
-    return Packed((ceil(blocks / vectors), *kernel, inside, size), write)
+    groups = ceil(blocks / vectors)
+    return Packed((groups, *kernel, inside, size), range(groups), fill)
 
 
 def lower_dot(planner: Planner, region: Region) -> None:

@@ -47,10 +47,10 @@ def pack_dense(weight: Numbers, lanes: int, vectors: int) -> Packed:
     rather than fall short."""
     size, blocks = lanes * vectors, -(-weight.shape[0] // lanes)
 
-    def write(packed: Array) -> None:
-        for number, group in enumerate(packed):
-            first = min(number * vectors, blocks - vectors) * lanes
-            taken = weight[first : first + size]
-            group[:, : len(taken)] = taken.T
+    def fill(packed: Array, group: int) -> None:
+        first = min(group * vectors, blocks - vectors) * lanes
+        taken = weight[first : first + size]
+        packed[group, :, : len(taken)] = taken.T
 
-    return Packed((-(-blocks // vectors), weight.shape[1], size), write)
+    groups = -(-blocks // vectors)
+    return Packed((groups, weight.shape[1], size), range(groups), fill)

@@ -110,14 +110,14 @@ def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: in
     """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a piece of a group after the other to save memory."""
     size, window, (out, inside) = vectors * lanes, transform.filtering.taps**2, weight.shape[:2]
 
-    def write(packed: Array) -> None:
-        for group, filters in enumerate(packed):
-            rows = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
-            for first in range(0, inside, _PIECE):
-                piece = slice(first, first + _PIECE)
-                taken = rows[:, piece].transpose(1, 2, 0)
-                taps = np.zeros((len(taken), window, size))  # small matrices, for which BLAS starts no threads
-                taps[..., : len(rows)] = taken
-                filters[:, piece] = transform.filters(taps).swapaxes(0, 1)
+    def fill(packed: Array, group: int) -> None:
+        rows = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
+        for first in range(0, inside, _PIECE):
+            piece = slice(first, first + _PIECE)
+            taken = rows[:, piece].transpose(1, 2, 0)
+            taps = np.zeros((len(taken), window, size))  # small matrices, for which BLAS starts no threads
+            taps[..., : len(rows)] = taken
+            packed[group, :, piece] = transform.filters(taps).swapaxes(0, 1)
 
-    return Packed((-(-out // size), transform.size**2, inside, size), write)
+    groups = -(-out // size)
+    return Packed((groups, transform.size**2, inside, size), range(groups), fill)
