@@ -10,11 +10,11 @@ QUICK = [
     ("lenet5.cnn", "--random-weights", 1),
     ("multilabel.cnn", "--random-weights", 1),
     ("edges.cnn", "--size", "H=61", "--size", "W=80"),
-    ("alexnet.cnn", "--random-weights", 1),
     ("resnet.cnn:ResNet18", "--random-weights", 1),
     ("mobilenet.cnn", "--random-weights", 1),
 ]
 SLOW = [  # ResNet-18 is a smaller one
+    ("alexnet.cnn", "--random-weights", 1),
     ("deeplab.cnn", "--random-weights", 1, "--size", "H=49", "--size", "W=65"),
     ("vgg16.cnn", "--random-weights", 1),
     ("resnet.cnn:ResNet34", "--random-weights", 1),

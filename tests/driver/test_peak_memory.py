@@ -63,10 +63,10 @@ def tell(text: str, argument: object, cache: Path) -> int:
 @pytest.mark.parametrize(
     ("stages", "rest"),
     [
-        ("repeat(48, conv(1024, 1) -> relu)", REST),
+        pytest.param("repeat(48, conv(1024, 1) -> relu)", REST, marks=pytest.mark.slow),
         ("repeat(48, conv(1024, 1, bias=false) -> batchnorm -> relu)", REST),
         ("flatten -> dense(12288)", REST),
-        ("conv(12288, 2)", REST),
+        pytest.param("conv(12288, 2)", REST, marks=pytest.mark.slow),
         ("conv(12288, 2, bias=false) -> batchnorm", 90_000_000),  # read as a whole while all of LLVM's library is there
     ],
 )

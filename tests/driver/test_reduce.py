@@ -103,6 +103,7 @@ def test_crashes(cnnc: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert "conv(2, 1, bias=false)" in path.read_text()
 
 
+@pytest.mark.slow
 def test_a_hang(cnnc: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     faults.wait_forever(monkeypatch)
     monkeypatch.setattr(reduce, "_patience", lambda case: 2.0)
