@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cnnc.compiler.schedule": ("cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.runtime.errors"),
     "cnnc.compiler.codegen": (
         "cnnc.compiler.schedule", "cnnc.compiler.ops", "cnnc.compiler.ir", "cnnc.compiler.diagnostics",
-        "cnnc.runtime.abi", "cnnc.runtime.errors", "cnnc.runtime.linker",
+        "cnnc.runtime.abi", "cnnc.runtime.errors", "cnnc.runtime.library", "cnnc.runtime.linker",
     ),
     "cnnc.compiler.options": (
         "cnnc.compiler.schedule", "cnnc.compiler.codegen", "cnnc.compiler.ir", "cnnc.runtime.abi",

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from ...runtime import abi
+from ...runtime.library import give_back
 from ...runtime.linker import link
 from ..ir.graph import Value
 from ..ir.types import Type, ints
 from .barriers import barriers
-from .library import give_back
 from .memory import Arena, plan_arena
 from .module import object_of
 from .packed import Packed

@@ -11,8 +11,8 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ...runtime.errors import InternalError
+from ...runtime.library import give_back
 from ..schedule.target import Target
-from .library import give_back
 
 # Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
 # finding 1). The others take half of LLVM's time and change no kernel's speed: addresses are written as they should be
