@@ -26,9 +26,11 @@ def spoil_winograd(plant: Plant) -> None:
 
     def spoiled(weight, *rest):
         packed = pack(weight, *rest)
+        fill_right = packed.fill
+        assert fill_right is not None
 
         def fill(out, group):
-            packed.fill(out, group)
+            fill_right(out, group)
             out[0, 0] = 0
 
         return replace(packed, fill=fill)
