@@ -29,9 +29,9 @@ def answer_of(work: Callable[[], Answer], seconds: float) -> Answer:
     fork = multiprocessing.get_context("fork")
     ours, theirs = fork.Pipe(duplex=False)
     child = fork.Process(target=_work, args=(work, theirs))
-    child.start()
-    theirs.close()
     try:
+        child.start()
+        theirs.close()
         if not ours.poll(seconds):
             return Answer(HANG, f"no answer in {seconds:.0f} s")
         kind, _, detail = ours.recv_bytes().decode(errors="replace").partition("\n")
@@ -41,8 +41,9 @@ def answer_of(work: Callable[[], Answer], seconds: float) -> Answer:
         code = child.exitcode or 0
         return Answer(f"it ends with {signal.Signals(-code).name if code < 0 else f'exit code {code}'}")
     finally:
-        child.kill()
-        child.join()
+        if child.pid:
+            child.kill()
+            child.join()
         ours.close()
 
 

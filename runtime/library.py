@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
+import struct
 from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
 
 import llvmlite.binding as llvm
 
@@ -18,49 +22,30 @@ _LOAD, _WRITABLE = 1, 2  # a program header's type and flag (System V ABI, "Prog
 _libc = ctypes.CDLL(None)
 
 
-class _Segment(ctypes.Structure):
-    """A program header of a 64-bit library."""
-
-    _fields_ = [
-        ("type", ctypes.c_uint32),
-        ("flags", ctypes.c_uint32),
-        ("offset", ctypes.c_uint64),
-        ("address", ctypes.c_uint64),
-        ("physical", ctypes.c_uint64),
-        ("in_file", ctypes.c_uint64),
-        ("size", ctypes.c_uint64),
-        ("alignment", ctypes.c_uint64),
-    ]
-
-
-class _Library(ctypes.Structure):
-    """How `dl_iterate_phdr` begins to describe one."""
-
-    _fields_ = [
-        ("base", ctypes.c_uint64),
-        ("name", ctypes.c_char_p),
-        ("segments", ctypes.POINTER(_Segment)),
-        ("count", ctypes.c_uint16),
-    ]
-
-
 def give_back() -> None:
-    """Let go of the library's pages, and of what compiling has freed. Threads may be compiling; a system without such
-    calls keeps all."""
-    with suppress(AttributeError):
-        _libc.dl_iterate_phdr(_let_go, None)
+    """Let go of the library's pages, and of what compiling has freed. Threads may be compiling; a system that is no
+    Linux with glibc keeps some or all."""
+    with suppress(OSError, AttributeError):
+        for start, size in _segments():
+            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
         _libc.malloc_trim(0)
 
 
-@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p)
-def _let_go(library: ctypes._Pointer[_Library], size: int, data: None) -> int:
-    """Of segments that nobody may write to: their pages are as they are in the file."""
-    found = library.contents
-    if found.name != llvm.ffi.lib._name.encode():
-        return 0
-    for segment in found.segments[: found.count]:
-        if segment.type == _LOAD and not segment.flags & _WRITABLE:
-            lead = segment.address % mmap.PAGESIZE
-            start, size = found.base + segment.address - lead, segment.size + lead
-            _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
-    return 1
+@lru_cache
+def _segments() -> list[tuple[int, int]]:
+    """Address and size of those that nobody may write to, whose pages are as they are in the file. Read from the files
+    that tell, since `dl_iterate_phdr` would call Python with the loader's lock held."""
+    path = os.path.realpath(llvm.ffi.lib._name)
+    lines = (line.split(maxsplit=5) for line in Path("/proc/self/maps").read_bytes().splitlines())
+    base = next((int(words[0].split(b"-")[0], 16) for words in lines if words[5:] == [os.fsencode(path)]), None)
+    if base is None:
+        return []
+    with Path(path).open("rb") as file:
+        head = file.read(mmap.PAGESIZE)
+    (table,), (count,) = struct.unpack_from("<Q", head, 32), struct.unpack_from("<H", head, 56)
+    segments = []
+    for kind, flags, _, address, _, _, size, _ in struct.iter_unpack("<IIQQQQQQ", head[table : table + 56 * count]):
+        if kind == _LOAD and not flags & _WRITABLE:
+            lead = address % mmap.PAGESIZE
+            segments.append((base + address - lead, size + lead))
+    return segments

@@ -81,4 +81,6 @@ def _compile(ir: str) -> Image:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")
-    return linker.link([machine.emit_object(llvm.parse_assembly(ir))])
+    code = linker.link([machine.emit_object(llvm.parse_assembly(ir))])
+    give_back()
+    return code

@@ -8,12 +8,12 @@ number of processes may read and write at once. What is damaged, of another vers
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import mmap
 import os
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,8 +28,7 @@ from .abi import VERSION, Artifact, Image, Manifest
 PAGE = 4096
 MOST_BYTES = 4 << 30  # of all entries; the ones not used for longest go first
 SUFFIX = ".cnnc"
-PART = ".part"  # of a file that is being written
-STALE = 3600  # seconds after which nobody writes on: whoever did was stopped
+PART = ".part"  # of a file that is being written, and locked
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,12 @@ class Store:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_ours(self.folder) or 2 * artifact.constants.nbytes > self.most_bytes:
                 return
+            self._sweep()
             handle, name = tempfile.mkstemp(PART, dir=self.folder)  # readable by the user alone
             try:
                 with os.fdopen(handle, "wb") as file:
+                    with contextlib.suppress(OSError):  # where files cannot be locked, nobody sweeps either
+                        fcntl.flock(file, fcntl.LOCK_EX)
                     _write(file, artifact)
                 Path(name).replace(self._path(key))
             except BaseException:
@@ -83,9 +85,13 @@ class Store:
             total += path.stat().st_size
             if total > self.most_bytes:
                 path.unlink(missing_ok=True)
+
+    def _sweep(self) -> None:
+        """Delete what processes were writing when they were stopped: nobody has a lock on it."""
         for path in self.folder.glob(f"*{PART}"):
-            if time.time() - path.stat().st_mtime > STALE:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError), path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"
@@ -125,9 +131,12 @@ def _read(path: Path) -> Artifact:
     if head["version"] != VERSION or len(data) != at + head["constants"] or digest != _digest(text, code):
         raise ValueError(path)
     constants = np.frombuffer(data, np.uint8, offset=at)
-    with ThreadPoolExecutor(2) as threads:
+    threads = ThreadPoolExecutor(2)
+    try:
         if _sum(constants, threads.map) != head["sum"]:
             raise ValueError(path)
+    finally:
+        threads.shutdown(wait=False)  # Ctrl-C waits for none
     return Artifact(Manifest.from_dict(head["manifest"]), Image(code, head["functions"]), constants)
 
 

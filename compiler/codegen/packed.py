@@ -34,7 +34,7 @@ class Packed:
         """What fills an array of zeros, the first and last one, in parts that may be done at once."""
         fill, self.fill = self.fill, None
         assert fill is not None, "constants are written once"
-        size = ceil(len(self.strips) / ceil(self.nbytes / _PART)) if self.strips else 1
+        size = ceil(len(self.strips) / (ceil(self.nbytes / _PART) or 1)) or 1
         starts = range(0, len(self.strips), size)
         return [partial(_write, fill, out, self.strips[start : start + size]) for start in starts]
 

@@ -6,7 +6,6 @@ import atexit
 import gc
 import os
 import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -56,7 +55,8 @@ def entry() -> None:
         main()
     except SystemExit as end:
         if end.code == INTERRUPTED:
-            with suppress(OSError):
+            try:
                 sys.stdout.flush()
-            os._exit(INTERRUPTED)
+            finally:
+                os._exit(INTERRUPTED)
         raise

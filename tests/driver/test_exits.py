@@ -141,7 +141,10 @@ entry()
     assert started.stdout.readline() == "at work\n"
     time.sleep(0.5)  # now all threads are, and it waits for them
     started.send_signal(signal.SIGINT)
-    out, err = started.communicate(timeout=60)
+    try:
+        out, err = started.communicate(timeout=60)
+    finally:
+        started.kill()
     assert (err.strip(), started.returncode) == ("interrupted", 130)
     assert set(out.splitlines()) <= {"at work"}
 
