@@ -63,7 +63,8 @@ class Store:
                     with contextlib.suppress(OSError):  # where files cannot be locked, nobody sweeps either
                         fcntl.flock(file, fcntl.LOCK_EX)
                     _write(file, artifact)
-                Path(name).replace(self._path(key))
+                    file.flush()
+                    Path(name).replace(self._path(key))  # before it is locked no more
             except BaseException:
                 Path(name).unlink(missing_ok=True)
                 raise
