@@ -220,10 +220,11 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
         deep = inside * fold**2
         weights = 4 * points**2 * deep * vectors * target.lanes * op.groups
         for images in images_at_once(batch, 4 * (prod(x.type.known) + prod(y.type.known)), weights):
-            needed, tile, block = best_winograd(count, points, deep, vectors, op.groups, target, images)
+            needed, tile, columns, block = best_winograd(count, points, deep, vectors, op.groups, target, images)
             needed += rim + (apart if pooling == "avgpool" else 0.0)
             if needed < cycles * 0.999:
-                cycles, choice = needed, Choice(algorithm, *tile, block=block, batched=images > 1)
+                ways = {"columns": columns, "block": block, "batched": images > 1}
+                cycles, choice = needed, Choice(algorithm, *tile, **ways)
     return choice
 
 

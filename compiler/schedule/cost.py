@@ -21,6 +21,7 @@ _FETCHES, _FETCHES_AVX2 = (200.0, 16.0, 32.0), (40.0, 16.0, 10.0)
 # larger layers want less.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
 _TRANSFORM_AVX2 = {4: 2.8, 5: 3.5, 6: 4.8, 8: 5.4, 9: 5.0}
+_COLUMNS = 0.6  # of a transform of results that are still in registers; fitted to Zen 4, 16 to 64 channels
 _GROUPED = 1.35  # times as many where groups are small, whose loops begin anew; fitted to RegNet's and ResNeXt's
 _OTHER = 20.0  # cycles more for each number that may lie in another core's caches
 _HEAVY = 256 << 10  # bytes of a point's weights
@@ -36,6 +37,7 @@ _SPREAD = 1.15  # of loads that spread a number over a register, to others; like
 _LATENCY = 4.0  # cycles of a multiply-add
 _STREAM, _TRICKLE = 20.0, 10.0  # bytes of weights a cycle, from the L2 cache and from beyond
 _SUM = 6.0  # cycles to add up the lanes of a register
+_SPARE = 5  # registers beside sums that are transformed
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -109,20 +111,24 @@ def rim_cycles(image: tuple[int, ...], rim: Sides, channels: int) -> float:
 
 def best_winograd(
     tiles: int, size: int, channels: int, vectors: int, groups: int, target: Target, images: int = 1
-) -> tuple[float, tuple[int, int], int]:
-    """The best register tile for Winograd's algorithm on `tiles` of `size` x `size`, and how many chunks of them make a
-    block; before them the cycles that one thread takes. Unless tiles are few, what two take counts as much; but of
-    several `images` at once each thread has its own. A register tile is never larger than an image."""
+) -> tuple[float, tuple[int, int], bool, int]:
+    """The best register tile for Winograd's algorithm on `tiles` of `size` x `size`, whether it holds whole columns of
+    points, and how many chunks of tiles make a block; before them the cycles that one thread takes. Unless tiles are
+    few, what two take counts as much; but of several `images` at once each thread has its own. A register tile is never
+    larger than an image."""
     found, many, most = [], tiles * images, tiles * (BATCH_TILE if images > 1 else 1)
-    for tile in winograd_tiles(tiles, vectors, target):
+    kinds = [(tile, False) for tile in winograd_tiles(tiles, vectors, target)]
+    if fits_columns(channels, size, target):
+        kinds.append((column_tile(tiles, size, target), True))
+    for tile, columns in kinds:
         for block in winograd_blocks(most, size, channels * groups, vectors * groups, target, tile[0]):
             one, two = (
-                winograd_cycles(many, size, channels, vectors, groups, target, tile, block, two)
+                winograd_cycles(many, size, channels, vectors, groups, target, tile, columns, block, two)
                 for two in (False, True)
             )
-            found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, block))
-    _, cycles, tile, block = min(found, key=itemgetter(0))
-    return cycles, tile, block
+            found.append((one + two if tiles > _TILES and images == 1 else one, one / images, tile, columns, block))
+    _, cycles, tile, columns, block = min(found, key=itemgetter(0))
+    return cycles, tile, columns, block
 
 
 def images_at_once(batch: int, image: int, weights: int) -> tuple[int, ...]:
@@ -140,20 +146,23 @@ def winograd_cycles(
     groups: int,
     target: Target,
     tile: tuple[int, int],
+    columns: bool,
     block: int,
     two: bool,
 ) -> float:
     """One of the `groups` of Winograd's algorithm on `tiles` of `size` x `size` inputs: products, and a transform for
     each register of inputs and of outputs. The first chunk of each block waits for its weights, which the others find
-    in the L2 cache.
+    in the L2 cache. A tile with whole `columns` of points loads weights for few pixels, in the shadow of multiply-adds.
 
     Of `two` threads the one that has more to do: each transforms the inputs of all blocks that it has a part of, and
     what the other made in the layer before comes from its caches.
     """
     p, v = tile
     chunks = ceil(tiles / p)
-    chunk, weights = channels * tile_cycles(p, v, target), channels * v * target.vector_bytes
+    step = p / 2 + _LOOP / size if columns else tile_cycles(p, v, target)
+    chunk, weights = channels * step, channels * v * target.vector_bytes
     far, *speeds = _FETCHES_AVX2 if target.lanes == 8 else _FETCHES
+    far /= size if columns else 1
     first, again = (max(0.0, weights / speed - chunk) for speed in speeds)
     far *= block * p * channels * size * size * 4 > target.l2_bytes // 2
     products = chunks * (chunk + far) + first + (ceil(chunks / block) - 1) * again
@@ -163,7 +172,8 @@ def winograd_cycles(
     part, inputs = (min(1, half * block / chunks), min(1, ceil(half) * block / chunks)) if two else (1, 1)
     planes, cycles = ceil(channels / target.lanes), (_TRANSFORM_AVX2 if target.lanes == 8 else _TRANSFORM)[size]
     cycles *= _GROUPED if groups > 1 else 1
-    transforms = planes * inputs * (cycles + two * _OTHER) + vectors * part * cycles
+    back = cycles * (_COLUMNS if columns else 1)
+    transforms = planes * inputs * (cycles + two * _OTHER) + vectors * part * back
     return size * size * (products * part + transforms * tiles)
 
 
@@ -176,6 +186,19 @@ def winograd_tiles(tiles: int, vectors: int, target: Target) -> list[tuple[int, 
     counts = (tiles, ceil(tiles / 2)) if tiles > _TILES else (tiles,)
     found = [best_tile(count, v, target, least=v) for v in range(1, most + 1) if vectors % v == 0 for count in counts]
     return list(dict.fromkeys(found))
+
+
+def fits_columns(channels: int, size: int, target: Target) -> bool:
+    """Whether a register tile may hold Winograd's columns of points: their weights stay in the L1 cache, and for
+    multiply-adds with memory operands that spread a number, sums may fill the registers."""
+    return target.lanes == 16 and channels * size * target.vector_bytes <= target.l1_bytes // 2
+
+
+def column_tile(tiles: int, size: int, target: Target) -> tuple[int, int]:
+    """Tiles whose columns of points fit the registers beside what transforms them, as many as make the fewest chunks
+    even, and one vector."""
+    most = (target.registers - _SPARE) // size
+    return ceil(tiles / ceil(tiles / most)), 1
 
 
 def winograd_blocks(tiles: int, size: int, channels: int, vectors: int, target: Target, pixels: int) -> set[int]:

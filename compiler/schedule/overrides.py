@@ -68,6 +68,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
         return f"rows are {'' if default.merged else 'not '}merged here"
     if (given.block > 1 or given.batched) and given.algorithm not in WINOGRAD:
         return "only Winograd's algorithm has blocks, and takes images together"
+    if given.columns and (given.algorithm not in WINOGRAD or given.vectors > 1):
+        return "only Winograd's algorithm has columns, and takes one vector of them"
     columns, vectors = _room(region, given, default, rimmed, target)
     if columns == 0 and given.algorithm == "tapwise":
         return "`tapwise` takes whole vectors of input channels, and no groups"
@@ -87,7 +89,8 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     if given.algorithm in WINOGRAD and vectors % given.vectors:
         return f"{given.vectors} does not divide its {vectors} vectors of channels"
     sums = region.node.output.type.known[0] if given.algorithm == "dot" else given.vectors  # of a pixel
-    needed = given.pixels * sums + sums + 1
+    rows = WINOGRAD[given.algorithm].size if given.columns else 1
+    needed = given.pixels * rows * sums + sums + 1
     return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""
 
 

@@ -65,30 +65,32 @@ class Place:
 @dataclass(frozen=True)
 class Choice:
     """How a node is computed: the algorithm, the register tile in pixels x vectors of channels, whether rows are
-    `merged` into one long one, so that tiles run across them, how many register tiles of pixels make a `block` that is
-    transformed at a time, and whether it is `batched`: once for many images, so that weights are read once for them."""
+    `merged` into one long one, so that tiles run across them, whether a tile has sums for all points of Winograd's
+    `columns`, how many register tiles of pixels make a `block` that is transformed at a time, and whether it is
+    `batched`: once for many images, so that weights are read once for them."""
 
     algorithm: str
     pixels: int = 1
     vectors: int = 1
     merged: bool = False
+    columns: bool = False
     block: int = 1
     batched: bool = False
 
     def __str__(self) -> str:
         block = f" block {self.block}" if self.block > 1 else ""
-        return (
-            f"{self.algorithm} {self.pixels}x{self.vectors}{' merged' * self.merged}{block}{' batched' * self.batched}"
-        )
+        how = f"{' merged' * self.merged}{' columns' * self.columns}{block}{' batched' * self.batched}"
+        return f"{self.algorithm} {self.pixels}x{self.vectors}{how}"
 
     @staticmethod
     def read(text: str) -> Choice:
         """The choice that prints like this. Raises `ValueError` where none does."""
-        words = re.fullmatch(r"([a-z0-9 ]+?) (\d+)x(\d+)( merged)?(?: block (\d+))?( batched)?", text)
+        words = re.fullmatch(r"([a-z0-9 ]+?) (\d+)x(\d+)( merged)?( columns)?(?: block (\d+))?( batched)?", text)
         if words is None:
             raise ValueError(text)
-        algorithm, pixels, vectors, merged, block, batched = words.groups()
-        return Choice(algorithm, int(pixels), int(vectors), bool(merged), int(block or 1), bool(batched))
+        algorithm, pixels, vectors, merged, columns, block, batched = words.groups()
+        ways = bool(merged), bool(columns), int(block or 1), bool(batched)
+        return Choice(algorithm, int(pixels), int(vectors), *ways)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import REGISTRY, bind
 from cnnc.compiler.ir.types import BATCH, Dim, Type
 from cnnc.compiler.ops.conv import Window
-from cnnc.compiler.schedule.cost import best_tile, depthwise_pixels, depthwise_resident, dot_pixels
+from cnnc.compiler.schedule.cost import best_tile, column_tile, depthwise_pixels, depthwise_resident, dot_pixels
 from cnnc.compiler.schedule.schedule import WINOGRAD, Filtering
 from cnnc.compiler.schedule.target import Target, target
 
@@ -176,6 +176,20 @@ def test_winograds_products_stay_in_registers(cpu: str, filtering: Filtering, fo
         if level.registers == 32:
             spills = sum(len(re.findall(r"%zmm\d+, [^\n]*\(%rsp\)", part)) for part in parts)
             assert spills <= (2 if filtering.size >= 8 else 0), (pixels, vectors)
+
+
+@pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
+def test_winograds_columns_stay_in_registers(filtering: Filtering):
+    """Products and what they become, with AVX-512, which alone has tiles of whole columns."""
+    level = target("x86-64-v4")
+    for tiles in (1, 2, 3, 100):
+        (pixels, vectors), e = column_tile(tiles, filtering.size, level), Emitter(level)
+        ahead, epilogue = Ahead(following=True), Epilogue(bias=True)
+        Winograd(filtering, pixels, vectors, ahead, epilogue, columns=True).emit(e, "tile")
+        text = assembly_of(e.text(), level)
+        sums = filtering.size * pixels * level.lanes
+        assert [part for part in stretches(text) if len(SUM.findall(part)) == sums], tiles
+        assert len(re.findall(r"%zmm\d+, [^\n]*\(%rsp\)", text)) <= (2 if filtering.size >= 8 else 0), tiles
 
 
 @any_cpu

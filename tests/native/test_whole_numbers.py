@@ -47,9 +47,10 @@ def convolutions(random: np.random.Generator, lanes: int) -> Graph:
     return net.graph
 
 
-def by_tiles(graph: Graph, lanes: int, k: int) -> dict[str, Choice]:
+def by_tiles(graph: Graph, cpu: str, k: int) -> dict[str, Choice]:
     """Winograd's algorithm for every other layer that can have it: F(2, 3), whose transforms round nothing."""
     fit: dict[str, str] = {}
+    lanes = target(cpu).lanes
     for node in graph.nodes("conv"):
         (x,), op = graph.operands(node), node.op
         assert isinstance(op, Conv)
@@ -57,7 +58,7 @@ def by_tiles(graph: Graph, lanes: int, k: int) -> dict[str, Choice]:
         whole = op.groups == 1 or not (inside % lanes or outside % lanes)
         if whole and (exact := {"winograd2", "winograd2stride2"} & filterings(op, inside, lanes).keys()):
             (fit[node.name],) = exact
-    made = {algorithm: chosen(graph, algorithm, lanes, k) for algorithm in set(fit.values())}
+    made = {algorithm: chosen(graph, algorithm, cpu, k) for algorithm in set(fit.values())}
     return {name: made[algorithm][name] for name, algorithm in list(fit.items())[k % 2 :: 2]}
 
 
@@ -76,7 +77,7 @@ def test_convolutions_are_exact(k: int):
     inputs = {
         value.name: random.integers(-4, 5, (1 + k % 3, *value.type.known)).astype(np.float32) for value in whole.inputs
     }
-    native = compile_native(whole, cpu, exact=True, choices=by_tiles(whole, lanes, k))
+    native = compile_native(whole, cpu, exact=True, choices=by_tiles(whole, cpu, k))
     assert {choice.algorithm for choice in native.program.schedule.choices.values()} >= {"direct", "winograd2"}
     results = every_way(native, inputs)
     for name, wanted in interpret(whole, inputs, np.float64).items():

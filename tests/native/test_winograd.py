@@ -15,6 +15,7 @@ from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice, Filtering
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import filterings, rim_of_tiles, tiles
 
+WIDE = "x86-64-v4"  # columns of points are for its registers
 OF_THREE = {"winograd2", "winograd3", "winograd4", "winograd6"}
 
 
@@ -164,9 +165,9 @@ def folded(lanes: int, taps: int = 3, stride: int = 1) -> Graph:
     return net.graph
 
 
-def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice]:
+def chosen(graph: Graph, algorithm: str, cpu: str, k: int) -> dict[str, Choice]:
     """The algorithm for every layer, with register tiles of many kinds."""
-    choices = {}
+    choices, lanes, registers = {}, target(cpu).lanes, target(cpu).registers
     for i, conv in enumerate(graph.nodes("conv")):
         (x,) = graph.operands(conv)
         channels, height, width = conv.output.type.known
@@ -174,7 +175,11 @@ def chosen(graph: Graph, algorithm: str, lanes: int, k: int) -> dict[str, Choice
         each = -(-channels // conv.op.groups // lanes)  # type: ignore[attr-defined]
         vectors = [v for v in (1, 2, 4) if each % v == 0][-1 if (i + k) % 2 else 0]
         pixels = min(count, (1, 3, 2 if vectors == 4 else 4, 7 if vectors == 1 else 6)[(i + k) % 4])
-        choices[conv.name] = Choice(algorithm, pixels, vectors, block=min(1 + (i + k) % 3, -(-count // pixels)))
+        columns = vectors == 1 and (i + k) % 3 != 1
+        if columns:
+            pixels = min(pixels, (registers - 2) // WINOGRAD[algorithm].size)
+        block = min(1 + (i + k) % 3, -(-count // pixels))
+        choices[conv.name] = Choice(algorithm, pixels, vectors, columns=columns, block=block)
     return choices
 
 
@@ -189,7 +194,7 @@ def test_winograd_stays_within_its_bound(cpu: str, algorithm: str, family, k: in
     _, taps, stride = WINOGRAD[algorithm]
     graph = family(lanes, taps, stride)
     passes = {"fuse_epilogues"}  # so that layers have the names that `chosen` knows
-    hold(graph, cpu, passes, batch=2, choices=chosen(graph, algorithm, lanes, k))
+    hold(graph, cpu, passes, batch=2, choices=chosen(graph, algorithm, cpu, k))
 
 
 @every_cpu
@@ -233,7 +238,7 @@ def test_maxima_are_taken_from_tiles(cpu: str, algorithm: str, k: int):
     fold = 2 if k == 3 and stride == 1 else 1
     taps, stride = taps * fold, stride * fold
     graph = pooled(lanes, taps=taps, stride=stride)
-    native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, lanes, k))
+    native = hold(graph, cpu, batch=2, choices=chosen(graph, algorithm, cpu, k))
     assert_as_if_stored(native, pooled(lanes, stored=True, taps=taps, stride=stride), cpu)
 
 
@@ -261,7 +266,7 @@ def test_other_maxima_have_a_step_of_their_own(conv: dict[str, Any], pool: dict[
 
 
 def test_maxima_lie_in_two_tiles_with_odd_sides():
-    native = hold(pooled(16), choices=chosen(pooled(16), "winograd3", 16, 0))
+    native = hold(pooled(16), choices=chosen(pooled(16), "winograd3", "native", 0))
     assert POOLED not in {choice.algorithm for choice in native.program.schedule.choices.values()}
 
 
@@ -271,6 +276,17 @@ def test_small_images_have_tiles_that_fill_them():
     x = net.input("x", image(512, 33, 33))
     net.output(net.chain(x, stage("conv", channels=256, kernel=3, pad=12, dilation=12)))
     assert compile_native(with_random_weights(net.graph)).program.schedule.choices["conv_1"].algorithm == "winograd3"
+
+
+@pytest.mark.parametrize(
+    ("channels", "out", "size", "whole"),
+    [(16, 16, 128, True), (32, 64, 112, True), (32, 64, 28, False), (64, 64, 56, False)],
+)
+def test_few_channels_have_tiles_of_whole_columns(channels: int, out: int, size: int, whole: bool):
+    net = Net()
+    x = net.input("x", image(channels, size, size))
+    net.output(net.chain(x, stage("conv", channels=out, kernel=3, pad=1)))
+    assert compile_native(with_random_weights(net.graph), WIDE).program.schedule.choices["conv_1"].columns == whole
 
 
 @every_cpu
@@ -288,7 +304,7 @@ def test_two_by_two_is_exact_on_small_integers(cpu: str, algorithm: str, family)
             for name, param in graph.params.items()
         }
     )
-    native = compile_native(whole, cpu, {"fuse_epilogues"}, choices=chosen(whole, algorithm, lanes, 1))
+    native = compile_native(whole, cpu, {"fuse_epilogues"}, choices=chosen(whole, algorithm, cpu, 1))
     inputs = {name: np.rint(2 * array) for name, array in images_for(graph, 1).items()}
     results = every_way(native, inputs)
     for name, wanted in truth(native, inputs).items():

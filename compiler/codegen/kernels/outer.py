@@ -27,24 +27,32 @@ def outer_products(
     w: Var,
     sums: Sequence[Sequence[Var]],
     following: Following | None = None,
+    rows: int = 1,
 ) -> None:
     """Add the products of so many channels, beside one another in memory; each fetches its share of what is
-    `following`. A loop over a few of them at a time would be less code, and costs a CPU that mistakes its end a quarter
-    of the speed; unless their number is known, they are taken one by one."""
+    `following`. Pixels stand in so many `rows`, which have weights of their own, one row's after the other's.
+
+    A loop over a few channels at a time would be less code, and costs a CPU that mistakes its end a quarter of the
+    speed; unless their number is known, they are taken one by one.
+    """
+    wide = len(sums) // rows
     each = range(channels) if isinstance(channels, int) else range(1)
     here = Var("ptr", pixels)
     with e.loop("channel", channels, step=len(each), vary=[here, w, *(total for pixel in sums for total in pixel)]):
         for channel in each:
-            _outer_product(e, columns, here.value, pitch, channel, w, sums)
+            for first in range(0, len(sums), wide):
+                place = first * pitch + 4 * channel
+                _outer_product(e, columns, here.value, place, pitch, w, sums[first : first + wide])
             if following:
                 following.fetch()
         here.value = e.at(here.value, 4 * len(each))
 
 
 def _outer_product(
-    e: Emitter, columns: Sequence[Emitter], pixels: str, pitch: int, channel: int, w: Var, sums: Sequence[Sequence[Var]]
+    e: Emitter, columns: Sequence[Emitter], pixels: str, first: int, pitch: int, w: Var, sums: Sequence[Sequence[Var]]
 ) -> None:
-    """Add the product of a scalar for each pixel, `pitch` bytes apart, and a register of weights for each vector.
+    """Add the product of a scalar for each pixel, from the `first` byte on and `pitch` bytes apart, and a register of
+    weights for each vector.
 
     `w` moves on past the weights. LLVM likes to load the next channel's weights early. Where registers are too few for
     that it would spill, so there the address is made a stranger for each channel. A narrow register loads its scalars
@@ -58,7 +66,7 @@ def _outer_product(
     kernels = [column.load(w.value, v * size) for v, column in enumerate(columns)]
     places = {column: e.launder(pixels) if column.lanes < e.lanes else pixels for column in columns}
     for p, pixel in enumerate(sums):
-        scalars = {column: column.splat(e.load_float(at, p * pitch + 4 * channel)) for column, at in places.items()}
+        scalars = {column: column.splat(e.load_float(at, first + p * pitch)) for column, at in places.items()}
         for kernel, column, total in zip(kernels, columns, pixel, strict=True):
             total.value = column.fma(kernel, scalars[column], total.value)
     w.value = e.at(w.value, vectors * size)

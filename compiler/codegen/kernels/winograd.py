@@ -9,6 +9,13 @@ transformed inputs stay in the cache:
 
 A *point* is one of the n**2 numbers of a transformed tile, for each of which there is a product of matrices. The last
 chunk overlaps the one before rather than fall short. A NaN or infinity reaches all of its tile.
+
+Where input channels are few, a product is soon done, and to store and load it takes as long. There a register tile may
+hold all points of a *column*: its n products become m results before they leave the registers.
+
+    data      [column][chunk of the block][input block][point][tile][lane]
+    products  [column][chunk of the block][result][tile][lane]
+    weights   [group][column][input block][lane][point][lanes]
 """
 
 from __future__ import annotations
@@ -33,8 +40,9 @@ TILE_WORDS = 6
 
 @dataclass(frozen=True)
 class Winograd:
-    """A register tile of `pixels` tiles x `vectors`; outputs of a tile lie `spread` apart (the dilation). Of outputs
-    that are `pooled` only the maximum of each square of 2 x 2 is stored; the table of tiles then counts those.
+    """A register tile of `pixels` tiles x `vectors`, with `columns` x a column's points; outputs of a tile lie `spread`
+    apart (the dilation). Of outputs that are `pooled` only the maximum of each square of 2 x 2 is stored; the table of
+    tiles then counts those.
 
     Work is counted in units of one group of output channels for one block of tiles; who begins a block, or begins
     within it, transforms its input. Each part has its own scratch memory for data and products.
@@ -47,6 +55,7 @@ class Winograd:
     epilogue: Epilogue
     spread: int = 1
     pooled: bool = False
+    columns: bool = False
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -56,7 +65,7 @@ class Winograd:
             "groups", "planes", "blocks", "tail",  # of output channels; of inputs: blocks, full ones, channels left
             "parts_groups", "parts_planes",  # of a grouped convolution: groups that share inputs, and blocks of those
             "input_plane", "tap_row",
-            "data_point", "products", "products_point",  # bytes: of a point's data, to the products, of a point's
+            "data_point", "products", "products_point",  # bytes: of a point's data, to the products; or of a column's
             "weights_group", "weights_point",
             "output_plane", "output_row", "output_image",
             *self.ahead.arguments, *self.epilogue.arguments,
@@ -66,6 +75,15 @@ class Winograd:
     @property
     def transform(self) -> Transform:
         return TRANSFORMS[self.filtering]
+
+    @property
+    def rows(self) -> int:
+        """Points of a register tile."""
+        return self.transform.size if self.columns else 1
+
+    def _run(self, e: Emitter) -> int:
+        """Bytes of a register for each tile of a chunk."""
+        return self.pixels * e.target.vector_bytes
 
     def emit(self, e: Emitter, name: str) -> None:
         with e.kernel(name, self.arguments) as a:
@@ -100,12 +118,12 @@ class Winograd:
     def _transform_block(self, e: Emitter, a: dict[str, str]) -> None:
         """B' X B of every tile and channel of a block, two columns at a time: 2 n numbers fit the registers, n * n do
         not. The tile is read anew for each pair, from the L1 cache; addresses of it that LLVM kept would be spilled."""
-        size, words = e.target.vector_bytes, Arithmetic(e)
-        down = e.mul_int(a["data_point"], self.transform.size)
+        size, words, run = e.target.vector_bytes, Arithmetic(e), self._run(e)
+        down = run if self.columns else e.mul_int(a["data_point"], self.transform.size)
         with e.loop("chunk", a["many"]) as chunk, e.loop("plane", a["planes"]) as plane:
             source = e.at(a["input"], e.mul_int(plane, a["input_plane"]))
-            run = e.add_int(e.mul_int(chunk, a["planes"]), plane)
-            target = e.at(a["data"], e.mul_int(run, self.pixels * size))
+            place = e.add_int(e.mul_int(chunk, a["planes"]), plane)
+            target = e.at(a["data"], e.mul_int(place, self.rows * run))
             with self._tiles(e, a, chunk) as (number, tile):
                 corner = e.at(source, e.load_int(tile, 0))
                 if self.ahead.pixels:
@@ -131,67 +149,84 @@ class Winograd:
                 e.prefetch(e.at(line, x * self.spread * e.target.vector_bytes))
 
     def _multiply(self, e: Emitter, a: dict[str, str], group: str) -> None:
-        """For each point, a group's weights times a block's data: register tiles of a chunk, the whole sum inside."""
-        size, pixels, vectors = e.target.vector_bytes, self.pixels, self.vectors
-        columns = registers(e, vectors, e.lanes)
-        plane = e.mul_int(a["block"], pixels * size)  # of products: all tiles of a block
+        """For each point, or column of points, a group's weights times a block's data: register tiles of a chunk, the
+        whole sum inside."""
+        size, rows, run = e.target.vector_bytes, self.rows, self._run(e)
+        widths = registers(e, self.vectors, e.lanes)
         weights = Var("ptr", e.at(a["weights"], e.mul_int(group, a["weights_group"])))
         part = e.mul_int(e.div_int(group, a["parts_groups"]), a["parts_planes"])
-        start = e.at(a["data"], e.mul_int(part, pixels * size))
-        data, products = Var("ptr", start), Var("ptr", a["sums"])
-        with e.loop("point", self.transform.size**2, vary=[weights, data, products]):
+        data, products = Var("ptr", e.at(a["data"], e.mul_int(part, rows * run))), Var("ptr", a["sums"])
+        with e.loop("point", self.transform.size**2 // rows, vary=[weights, data, products]):
             with e.loop("chunk", a["many"]) as chunk:
-                source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], pixels * size))))
-                w, sums = Var("ptr", weights.value), zeros(columns, pixels)
+                source = Var("ptr", e.at(data.value, e.mul_int(chunk, e.mul_int(a["planes"], rows * run))))
+                w, sums = Var("ptr", weights.value), zeros(widths, rows * self.pixels)
                 following = None
                 if self.ahead.following:
-                    following = Following(e, a, vectors, e.at(weights.value, a["weights_point"]), chunk)
+                    following = Following(e, a, rows * self.vectors, e.at(weights.value, a["weights_point"]), chunk)
                 carried = [w, *(total for pixel in sums for total in pixel)]
                 with e.loop("block", a["blocks"], vary=[source, *([following.place] if following else []), *carried]):
-                    outer_products(e, columns, source.value, size, e.lanes, w, sums, following)
-                    source.value = e.at(source.value, pixels * size)
-                outer_products(e, columns, source.value, size, a["tail"], w, sums)
-                out = e.at(products.value, e.mul_int(chunk, pixels * size))
-                for v in range(vectors):
-                    for p in range(pixels):
-                        e.store(sums[p][v].value, e.at(out, e.mul_int(plane, v)), p * size)
+                    outer_products(e, widths, source.value, size, e.lanes, w, sums, following, rows)
+                    source.value = e.at(source.value, rows * run)
+                outer_products(e, widths, source.value, size, a["tail"], w, sums, rows=rows)
+                if self.columns:
+                    self._store_results(e, [total.value for (total,) in sums], products.value, chunk)
+                else:
+                    self._store_products(e, a, sums, e.at(products.value, e.mul_int(chunk, run)))
             weights.value = e.at(weights.value, a["weights_point"])
             data.value = e.at(data.value, a["data_point"])
             products.value = e.at(products.value, a["products_point"])
 
+    def _store_products(self, e: Emitter, a: dict[str, str], sums: list[list[Var]], out: str) -> None:
+        size, plane = e.target.vector_bytes, e.mul_int(a["block"], self._run(e))
+        for v in range(self.vectors):
+            for p, pixel in enumerate(sums):
+                e.store(pixel[v].value, e.at(out, e.mul_int(plane, v)), p * size)
+
+    def _store_results(self, e: Emitter, sums: list[str], products: str, chunk: str) -> None:
+        """A' of each tile's column."""
+        size, run = e.target.vector_bytes, self._run(e)
+        out = e.at(products, e.mul_int(chunk, self.filtering.outputs * run))
+        for p in range(self.pixels):
+            for y, result in enumerate(self.transform.result(Arithmetic(e), sums[p :: self.pixels])):
+                e.store(result, out, y * run + p * size)
+
     def _finish(self, e: Emitter, a: dict[str, str], group: str) -> None:
-        """A' M A and the epilogue of every tile of a block, for the vectors of a group. Columns are transformed where
-        they lie."""
-        size, n, words = e.target.vector_bytes, self.transform.size, Arithmetic(e)
-        plane = e.mul_int(a["block"], self.pixels * size)
+        """A' M A and the epilogue of every tile of a block, for the vectors of a group."""
+        size, run = e.target.vector_bytes, self._run(e)
         first = e.mul_int(group, self.vectors)
-        down = e.mul_int(a["products_point"], n)
         with e.loop("chunk", a["many"]) as chunk, self._tiles(e, a, chunk) as (number, tile):
             row, column, high, wide, image = (e.load_int(tile, word) for word in range(1, TILE_WORDS))
             here = a | {
                 name: e.at(a[name], e.mul_int(image, a[f"{name}_image"]))
                 for name in ("output", *(f"extra{i}" for i in range(len(self.epilogue.extras))))
             }
-            source = e.at(a["sums"], e.mul_int(e.add_int(e.mul_int(chunk, self.pixels), number), size))
+            each = self.filtering.outputs * run if self.columns else run
+            source = e.at(e.at(a["sums"], e.mul_int(chunk, each)), e.mul_int(number, size))
             with e.loop("vector", self.vectors) as vector:
-                place = e.at(source, e.mul_int(vector, plane))
-                top, start = Var("ptr", place), Var("ptr", place)
-                with e.loop("across", n, vary=[top]):
-                    points = self._points(e, top.value, down)
-                    results = self.transform.result(words, [e.load(point) for point in points])
-                    for result, point in zip(results, points, strict=False):
-                        e.store(result, point)
-                    top.value = e.at(top.value, a["products_point"])
+                start = Var("ptr", e.at(source, e.mul_int(vector, e.mul_int(a["block"], run))))
+                down = run if self.columns else self._transform_columns(e, a, start.value)
                 with e.loop("down", high, vary=[start]) as y:
                     lines = []
                     for _ in range(2 if self.pooled else 1):
                         numbers = [e.load(point) for point in self._points(e, start.value, a["products_point"])]
-                        lines.append(self.transform.result(words, numbers))
+                        lines.append(self.transform.result(Arithmetic(e), numbers))
                         start.value = e.at(start.value, down)
                     at = e.add_int(row, e.mul_int(y, self.spread))
                     self._line(e, here, e.add_int(first, vector), at, column, wide, lines)
 
-    def _points(self, e: Emitter, pointer: str, distance: str) -> list[str]:
+    def _transform_columns(self, e: Emitter, a: dict[str, str], place: str) -> Int:
+        """A' M of a tile where it lies. Returns how many bytes further the next row does."""
+        n, top = self.transform.size, Var("ptr", place)
+        down = e.mul_int(a["products_point"], n)
+        with e.loop("across", n, vary=[top]):
+            points = self._points(e, top.value, down)
+            results = self.transform.result(Arithmetic(e), [e.load(point) for point in points])
+            for result, point in zip(results, points, strict=False):
+                e.store(result, point)
+            top.value = e.at(top.value, a["products_point"])
+        return down
+
+    def _points(self, e: Emitter, pointer: str, distance: Int) -> list[str]:
         """The addresses of a transformed vector's numbers."""
         pointers = [pointer]
         while len(pointers) < self.transform.size:

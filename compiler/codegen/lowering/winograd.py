@@ -53,9 +53,9 @@ def lower_winograd(planner: Planner, region: Region) -> None:
     images = np.arange(BATCH_TILE if choice.batched else 1)[:, None, None] * np.array([x.image_bytes, 0, 0, 0, 0, 1])
     table = (images + table).reshape(-1, TILE_WORDS)
     table = np.concatenate([table, np.repeat(table[-1:], together, 0)])  # there is always a next block to fetch
-    packed = pack_winograd(weight, transform, lanes, choice.vectors)
-    size, points = 4 * lanes, transform.size**2
-    data, products = _apart(together * x.blocks * size), _apart(together * choice.vectors * size)
+    packed = pack_winograd(weight, transform, lanes, choice.vectors, choice.columns)
+    size, (points, rows, results) = 4 * lanes, _sides(transform, choice.columns)
+    data, products = _apart(together * rows * x.blocks * size), _apart(together * results * choice.vectors * size)
     step: dict[str, Word] = {
         "input": Address(x),
         "weights": planner.constant(f"{region.node.name} weights", packed),
@@ -86,10 +86,17 @@ def lower_winograd(planner: Planner, region: Region) -> None:
         step[f"extra{i}_image"] = where.buffer.image_bytes if isinstance(where, Address) else 0
     ahead = Ahead(pixels=exceeds_caches(x, planner), following=fetches_following(choice.block))
     if ahead.following:
-        step |= share_words(choice.block, choice.vectors, planner.schedule.target)
+        step |= share_words(choice.block, rows * choice.vectors, planner.schedule.target)
     spread, pooled = window.dilation[0], pooling is not None
-    kernel = Winograd(transform.filtering, choice.pixels, choice.vectors, ahead, tail, spread, pooled)
+    kernel = Winograd(transform.filtering, choice.pixels, choice.vectors, ahead, tail, spread, pooled, choice.columns)
     planner.step(kernel, words | step, [x, *reads], [y], points * (data + products), once=choice.batched)
+
+
+def _sides(transform: Transform, columns: bool) -> tuple[int, int, int]:
+    """How many products of matrices there are, for each point or column of points, and in one of them a tile's rows of
+    data and of results."""
+    n = transform.size
+    return (n, n, transform.filtering.outputs) if columns else (n * n, 1, 1)
 
 
 def _apart(size: int) -> int:
@@ -106,9 +113,11 @@ def tile_table(window: Window, x: Buffer, all_tiles: Sequence[Tile]) -> Array:
     return np.array([(first(tile), *tile.extent, 0) for tile in all_tiles], np.int64)
 
 
-def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int) -> Packed:
-    """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, a piece of a group after the other to save memory."""
+def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: int, columns: bool) -> Packed:
+    """`[out][in][r][r]` as `[group][point][in][vectors * lanes]`, or by columns of points as
+    `[group][column][in][point * lanes]`; a piece of a group after the other to save memory."""
     size, window, (out, inside) = vectors * lanes, transform.filtering.taps**2, weight.shape[:2]
+    points, beside, _ = _sides(transform, columns)
 
     def fill(packed: Array, group: int) -> None:
         rows = weight[group * size : (group + 1) * size].reshape(-1, inside, window)
@@ -117,7 +126,8 @@ def pack_winograd(weight: Numbers, transform: Transform, lanes: int, vectors: in
             taken = rows[:, piece].transpose(1, 2, 0)
             taps = np.zeros((len(taken), window, size))  # small matrices, for which BLAS starts no threads
             taps[..., : len(rows)] = taken
-            packed[group, :, piece] = transform.filters(taps).swapaxes(0, 1)
+            filters = transform.filters(taps).reshape(len(taken), beside, points, size)
+            packed[group, :, piece] = filters.transpose(2, 0, 1, 3).reshape(points, len(taken), beside * size)
 
     groups = -(-out // size)
-    return Packed((groups, transform.size**2, inside, size), range(groups), fill)
+    return Packed((groups, points, inside, beside * size), range(groups), fill)
