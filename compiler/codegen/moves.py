@@ -15,7 +15,7 @@ Move: TypeAlias = tuple[Kernel, dict[str, Word]]
 
 
 def rim(buffer: Buffer) -> Move:
-    """Zeros around the image."""
+    """Zeros around an image of registers."""
     top, left, bottom, right = buffer.layout.rim
     words: dict[str, Word] = {
         "output": Address(buffer, -(top * buffer.row_bytes + left * buffer.pixel_bytes)),
@@ -24,7 +24,7 @@ def rim(buffer: Buffer) -> Move:
         "before": left * buffer.pixel_bytes, "inside": buffer.width * buffer.pixel_bytes,
         "after": right * buffer.pixel_bytes,
     }  # fmt: skip
-    return Rim(buffer.layout.block == 1), words
+    return Rim(), words
 
 
 def copy(source: Buffer, target: Buffer, channels: int, source_first: int, target_first: int, lanes: int) -> Move:

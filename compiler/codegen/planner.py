@@ -54,7 +54,7 @@ class Planner:
             if value.type.dtype == "i64" or (value.type.dtype == "f32" and layout == source.layout):
                 self.alias(value, source)  # no float of the arena holds every i64
             else:
-                self.load_image(source, self.result(value), Epilogue(), {})
+                self.load_image(source, self.buffer(value), Epilogue(), {})
         return self._buffers[value.name]
 
     def result(self, value: Value) -> Buffer:
@@ -130,20 +130,26 @@ class Planner:
         self.step(*moves.copy(source, target, channels, source_first, target_first, self.lanes), [source], [target])
 
     def load_image(self, source: Buffer, target: Buffer, epilogue: Epilogue, tables: Mapping[str, Word]) -> None:
-        """The caller's array into the arena, through a chain of elementwise operators, into the target's layout."""
+        """The caller's array into the arena, through a chain of elementwise operators, into the target's layout and
+        with its rim."""
         channels, rows, columns = target.channels, target.height, target.width
         # A row of numbers is the same in every layout; but tables go by channel, and it is one channel then.
         flat = rows == columns == 1 and target.is_solid and not epilogue.tables
         if flat:
             channels, columns = 1, channels
         planar = target.layout.block == 1 or flat
+        if not planar:
+            self._zero_rim(target)
         if not planar and source.dtype == "f32" and not epilogue.links:
             return self.copy(source, target, channels)
         image = target if planar else Buffer(f"{target.name} planar", channels, rows, columns, Layout(1))
+        top, left, bottom, right = image.layout.rim
         words: dict[str, Word] = {
             "input": Address(source), "output": Address(image),
             "channels": channels, "rows": rows, "columns": columns,
-            "output_plane": image.plane_bytes, "output_row": image.row_bytes, **tables,
+            "output_plane": image.plane_bytes, "output_row": image.row_bytes,
+            "before": top * image.row_bytes + left * image.pixel_bytes, "between": image.gap_bytes,
+            "after": right * image.pixel_bytes + bottom * image.row_bytes, **tables,
         }  # fmt: skip
         self.step(Image("u8" if source.dtype == "u8" else "f32", epilogue), words, [source], [image])
         if not planar:

@@ -1,4 +1,4 @@
-"""Images as users have them, `u8` or `f32` in NCHW order, into the arena: planar, with a rim."""
+"""Images as users have them, `u8` or `f32` in NCHW order, into the arena: planar, in a rim of zeros."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from .epilogue import Epilogue
 
 @dataclass(frozen=True)
 class Image:
-    """Converts, applies a chain of one-input operators, and leaves room for the rim. Vectors run along the row, so the
-    chain's tables are `[channel][table]` here, a number each. The last vector of a row overlaps the one before; only
-    rows shorter than one are masked, which makes a store ten times as slow on some CPUs."""
+    """Converts, applies a chain of one-input operators, and writes the rim: `before` a plane's first pixel, `between`
+    rows, and `after` the last, all in bytes. Vectors run along the row, so the chain's tables are `[channel][table]`
+    here, a number each. The last vector of a row overlaps the one before; only rows shorter than one are masked, which
+    makes a store ten times as slow on some CPUs."""
 
     dtype: Literal["u8", "f32"]
     epilogue: Epilogue
@@ -24,6 +25,7 @@ class Image:
     def arguments(self) -> tuple[str, ...]:
         return (
             "@input", "@output", "channels", "rows", "columns", "output_plane", "output_row",
+            "before", "between", "after",
             *self.epilogue.arguments,
         )  # fmt: skip
 
@@ -48,6 +50,14 @@ class Image:
                     where = e.at(source, e.mul_int(x, width))
                     value = e.load_bytes(where) if self.dtype == "u8" else e.load(where, align=4)
                     e.store(self._chain(e, value, tables), e.at(target, e.mul_int(x, 4)), align=4)
+                with e.when(e.compare("eq", row, 0)):
+                    self._zero(e, e.at(target, e.sub_int(0, a["before"])), a["before"])
+                ends = e.compare("eq", row, e.sub_int(a["rows"], 1))
+                self._zero(e, e.at(target, e.mul_int(a["columns"], 4)), e.choose(ends, "i64", a["after"], a["between"]))
+
+    def _zero(self, e: Emitter, where: str, size: str) -> None:
+        with e.loop("zero", size, step=4) as at:
+            e.store_float("0.0", e.at(where, at))
 
     def _chain(self, e: Emitter, value: str, tables: Sequence[str]) -> str:
         words, numbers = Arithmetic(e), iter(tables)

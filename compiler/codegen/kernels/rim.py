@@ -9,10 +9,8 @@ from ..emit import Emitter, Int
 
 @dataclass(frozen=True)
 class Rim:
-    """Writes zeros around the interior of every plane. `before` and `after` are the bytes of rim to the left and right
-    of a row, `inside` those between. A pixel is a register, or in a `planar` image a number."""
-
-    planar: bool
+    """Writes zeros around the interior of every plane of registers. `before` and `after` are the bytes of rim to the
+    left and right of a row, `inside` those between."""
 
     arguments = ("@output", "planes", "plane", "row", "top", "rows", "bottom", "before", "inside", "after")
 
@@ -31,8 +29,5 @@ class Rim:
                     self._zero(e, e.at(left, e.add_int(a["before"], a["inside"])), a["after"])
 
     def _zero(self, e: Emitter, where: str, size: Int) -> None:
-        with e.loop("zero", size, step=4 if self.planar else e.target.vector_bytes) as at:
-            if self.planar:
-                e.store_float("0.0", e.at(where, at))
-            else:
-                e.store("zeroinitializer", e.at(where, at))
+        with e.loop("zero", size, step=e.target.vector_bytes) as at:
+            e.store("zeroinitializer", e.at(where, at))

@@ -39,4 +39,4 @@ def lower_image(planner: Planner, region: Region) -> None:
     if tables:  # vectors run along rows here: a number each
         numbers["tables"] = planner.constant(f"{output.name} tables", np.stack(tables, axis=1).astype(np.float32))
     port = planner.port("input", planner.graph.inputs.index(base), base)
-    planner.load_image(port, planner.result(output), Epilogue(links), numbers)
+    planner.load_image(port, planner.buffer(output), Epilogue(links), numbers)
