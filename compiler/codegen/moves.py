@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from ...runtime.errors import InternalError
 from .buffer import Buffer
 from .kernels.copy import Copy
 from .kernels.rim import Rim
@@ -15,7 +16,9 @@ Move: TypeAlias = tuple[Kernel, dict[str, Word]]
 
 
 def rim(buffer: Buffer) -> Move:
-    """Zeros around an image of registers."""
+    """Zeros around an image of registers; a planar one gets them as it is written."""
+    if buffer.layout.block == 1:
+        raise InternalError(f"`{buffer.name}` is planar, and its rim is not made of registers")
     top, left, bottom, right = buffer.layout.rim
     words: dict[str, Word] = {
         "output": Address(buffer, -(top * buffer.row_bytes + left * buffer.pixel_bytes)),

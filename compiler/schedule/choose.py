@@ -194,15 +194,14 @@ def _windowed(graph: Graph, region: Region, target: Target, exact: bool, batch: 
     apart = pool_cycles(outside, tuple(size)) if pooling else 0.0
     depth = inside * prod(op.kernel)
     tile = best_tile(size[1], vectors, target, half=half, depth=depth)
-    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target)
+    heavy = target.vector_bytes * tile[1] * depth > target.l2_bytes
+    tapwise = heavy and not pooling and fits_tapwise(op, channels, target.lanes)
+    cycles = direct_cycles(window, tuple(image), tuple(size), inside, vectors, tile, target, tapwise)
     if pooling:
         small = best_tile(size[1] // 2 * 2, vectors, target, half=half, pooled=True, depth=depth)
         together = direct_cycles(window, tuple(image), tuple(size), inside, vectors, small, target)
         cycles, tile = min((cycles + apart, tile), (together, small))
-    heavy = target.vector_bytes * tile[1] * depth > target.l2_bytes
-    choice = Choice(
-        "tapwise" if heavy and not pooling and fits_tapwise(op, channels, target.lanes) else "direct", *tile
-    )
+    choice = Choice("tapwise" if tapwise else "direct", *tile)
     if fits_dot(op, channels, target.lanes) and not pooling:
         dot = dot_cycles(window, (size[0], size[1]), channels, out, target)
         if dot < cycles:

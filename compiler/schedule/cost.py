@@ -36,9 +36,9 @@ _TILES = 32  # that use the same weights; no more are too few to halve for two t
 _SPREAD = 1.15  # of loads that spread a number over a register, to others; like the next two fitted to Zen 3
 _LATENCY = 4.0  # cycles of a multiply-add
 _STREAM, _TRICKLE = 20.0, 10.0  # bytes of weights a cycle, from the L2 cache and from beyond
-_TRICKLE_AVX512 = 16.0  # the same; fitted to 512 channels at 7 x 7 on Zen 4
+_FAR_AVX512 = 0.6  # cycles more for a register of weights from beyond; fitted to 512 channels at 7 x 7 on Zen 4
 _SUM = 6.0  # cycles to add up the lanes of a register
-_SPARE = 5  # registers beside sums that are transformed
+SPARE = 5  # registers beside sums that are transformed
 _LOOP = 0.4  # cycles a channel that no tile hides, fitted to measured tiles of 7 to 28 sums
 
 
@@ -51,15 +51,14 @@ def tile_cycles(pixels: int, vectors: float, target: Target, depth: int = 0) -> 
     """Cycles for one input channel into a tile: two multiply-adds and two loads start a cycle, the slower one binds.
     `depth` is how many products a sum has.
 
-    A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand. Weights
-    come from the L2 cache for each tile, or from beyond if they are too many for it. AVX2 has no operand that spreads a
-    number. There tiles are so small that it matters how fast that cache is, and how long until a sum can be added to
-    again.
+    A pixel is loaded once for all vectors; with a single vector it is the multiply-add's own memory operand. AVX2 has
+    no such operand that spreads a number. There tiles are so small that also bind the time until a sum can be added to
+    again, and weights, which come from the L2 cache for each tile, or from beyond if they are too many for it.
     """
-    multiplies, loads, weights = pixels * vectors / 2, (pixels + vectors) / 2, vectors * target.vector_bytes
+    multiplies, loads = pixels * vectors / 2, (pixels + vectors) / 2
     if target.lanes != 8:
-        stream = weights / _TRICKLE_AVX512 if weights * depth > target.l2_bytes // 2 else 0.0
-        return max(multiplies, loads, stream) + _LOOP
+        return max(multiplies, loads) + _LOOP
+    weights = vectors * target.vector_bytes
     stream = weights / (_STREAM if weights * depth <= target.l2_bytes // 4 else _TRICKLE)
     return max(multiplies, _SPREAD * loads, _LATENCY, stream) + _LOOP
 
@@ -72,16 +71,21 @@ def direct_cycles(
     vectors: int,
     tile: tuple[int, int],
     target: Target,
+    tapwise: bool = False,
 ) -> float:
-    """A direct convolution, which skips taps where a whole tile meets only padding."""
+    """A direct convolution, which skips taps where a whole tile meets only padding. A group's weights of more than half
+    an L2 cache do not stay there beside the image, which AVX-512's large tiles feel too, unless they go `tapwise`."""
     p, v = tile
+    depth = channels * prod(window.kernel)
+    far = target.lanes == 16 and not tapwise and v * target.vector_bytes * depth > target.l2_bytes // 2
+    cycles = tile_cycles(p, v, target, depth) + _FAR_AVX512 * v * far
     rows, columns = (
         _taps_met(kernel, dilation, stride, before, size, count, pixels)
         for kernel, dilation, stride, before, size, count, pixels in zip(
             window.kernel, window.dilation, window.stride, window.sides[:2], image, out, (1, p), strict=True
         )
     )
-    return rows * columns * ceil(vectors / v) * channels * tile_cycles(p, v, target, channels * prod(window.kernel))
+    return rows * columns * ceil(vectors / v) * channels * cycles
 
 
 def _taps_met(kernel: int, dilation: int, stride: int, before: int, size: int, count: int, pixels: int) -> int:
@@ -199,7 +203,7 @@ def fits_columns(channels: int, size: int, target: Target) -> bool:
 def column_tile(tiles: int, size: int, target: Target) -> tuple[int, int]:
     """Tiles whose columns of points fit the registers beside what transforms them, as many as make the fewest chunks
     even, and one vector."""
-    most = (target.registers - _SPARE) // size
+    most = (target.registers - SPARE) // size
     return ceil(tiles / ceil(tiles / most)), 1
 
 

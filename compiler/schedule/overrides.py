@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from ...runtime.errors import TargetError
 from ..ir.region import Region
 from ..ops.conv import Conv, ConvTranspose
+from .cost import SPARE
 from .phases import phases
 from .schedule import BATCH_TILE, WINOGRAD, WITHIN_VECTORS, Choice
 from .target import Target
@@ -89,8 +90,9 @@ def _misfit(region: Region, given: Choice, default: Choice, rimmed: bool, target
     if given.algorithm in WINOGRAD and vectors % given.vectors:
         return f"{given.vectors} does not divide its {vectors} vectors of channels"
     sums = region.node.output.type.known[0] if given.algorithm == "dot" else given.vectors  # of a pixel
-    rows = WINOGRAD[given.algorithm].size if given.columns else 1
-    needed = given.pixels * rows * sums + sums + 1
+    needed = given.pixels * sums + sums + 1
+    if given.columns:
+        needed = given.pixels * WINOGRAD[given.algorithm].size + SPARE
     return f"it needs {needed} registers of {target.registers}" if needed > target.registers else ""
 
 

@@ -180,7 +180,7 @@ def test_winograds_products_stay_in_registers(cpu: str, filtering: Filtering, fo
 
 @pytest.mark.parametrize("filtering", WINOGRAD.values(), ids=str)
 def test_winograds_columns_stay_in_registers(filtering: Filtering):
-    """Products and what they become, with AVX-512, which alone has tiles of whole columns."""
+    """Products and what they become, with AVX-512, which alone is given tiles of whole columns."""
     level = target("x86-64-v4")
     for tiles in (1, 2, 3, 100):
         (pixels, vectors), e = column_tile(tiles, filtering.size, level), Emitter(level)

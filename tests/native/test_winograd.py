@@ -11,6 +11,7 @@ from cnnc.compiler.codegen.kernels.winograd import Winograd
 from cnnc.compiler.codegen.winograd import TRANSFORMS, ToomCook, Transform
 from cnnc.compiler.ir.graph import Graph
 from cnnc.compiler.ir.operator import Operator
+from cnnc.compiler.schedule.cost import SPARE
 from cnnc.compiler.schedule.schedule import POOLED, WINOGRAD, Choice, Filtering
 from cnnc.compiler.schedule.target import target
 from cnnc.compiler.schedule.tiles import filterings, rim_of_tiles, tiles
@@ -177,7 +178,7 @@ def chosen(graph: Graph, algorithm: str, cpu: str, k: int) -> dict[str, Choice]:
         pixels = min(count, (1, 3, 2 if vectors == 4 else 4, 7 if vectors == 1 else 6)[(i + k) % 4])
         columns = vectors == 1 and (i + k) % 3 != 1
         if columns:
-            pixels = min(pixels, (registers - 2) // WINOGRAD[algorithm].size)
+            pixels = min(pixels, (registers - SPARE) // WINOGRAD[algorithm].size)
         block = min(1 + (i + k) % 3, -(-count // pixels))
         choices[conv.name] = Choice(algorithm, pixels, vectors, columns=columns, block=block)
     return choices
