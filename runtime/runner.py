@@ -75,9 +75,9 @@ def _image(store: Store | None) -> Image:
 def _compile(ir: str) -> Image:
     import llvmlite.binding as llvm  # 40 MB of library, for whoever has no such code yet
 
-    from .library import give_back
+    from .library import give_back, settle
 
-    give_back()
+    settle()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(opt=2, reloc="pic", codemodel="small")

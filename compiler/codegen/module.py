@@ -11,7 +11,7 @@ from typing import Any
 import llvmlite.binding as llvm
 
 from ...runtime.errors import InternalError
-from ...runtime.library import give_back
+from ...runtime.library import settle
 from ..schedule.target import Target
 
 # Passes of LLVM's that kernels do without. The first causes spills that cost a quarter of the speed (performance.md,
@@ -27,7 +27,7 @@ def _set_options() -> None:
     """Once per process: the options hold for every user of LLVM in this process."""
     for option in _WITHOUT:
         llvm.set_option("", option)
-    give_back()  # what loading it has touched
+    settle()
 
 
 @lru_cache

@@ -96,6 +96,18 @@ def test_llvm_goes_when_it_is_done(tmp_path: Path):
     assert 0 < once < 4 << 20 and 0 < again < 4 << 20
 
 
+AREAS = """
+cnnc.compile(sys.argv[1], cache=False)
+code = [line.split()[0].split("-") for line in open("/proc/self/maps") if "libllvmlite" in line and " r-xp " in line]
+print(max(int(end, 16) - int(start, 16) for start, end in code))
+"""
+
+
+def test_llvms_code_comes_by_small_areas(tmp_path: Path):
+    """Linux brings what lies around a missing page, but nothing of another area."""
+    assert tell(AREAS, model(tmp_path, "conv(8, 1)"), tmp_path) <= 32 << 10
+
+
 MORE = """
 text = "model M { input x: f32[N, 1, 512, 512]  output y = x -> conv(64, 1) -> relu -> conv(64, 3) -> maxpool(8) }"
 network = cnnc.parse(text)
