@@ -18,7 +18,7 @@ from pathlib import Path
 import llvmlite.binding as llvm
 
 _LOAD, _EXECUTABLE, _WRITABLE = 1, 1, 2  # a program header's type and flags (System V ABI, "Program Header")
-_AREA = 32 << 10
+_AREA = 32 << 10  # bytes
 
 _libc = ctypes.CDLL(None)
 

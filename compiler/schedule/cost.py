@@ -21,7 +21,7 @@ _FETCHES, _FETCHES_AVX2 = (200.0, 16.0, 32.0), (40.0, 16.0, 10.0)
 # larger layers want less.
 _TRANSFORM = {4: 2.5, 5: 2.5, 6: 2.5, 8: 3.2, 9: 2.5}
 _TRANSFORM_AVX2 = {4: 2.8, 5: 3.5, 6: 4.8, 8: 5.4, 9: 5.0}
-_COLUMNS = 0.6  # of a transform of results that are still in registers; fitted to Zen 4, 16 to 64 channels
+_COLUMNS = 0.6  # of a transform of results that are still in registers; from ResNet's first layer on Zen 4
 _GROUPED = 1.35  # times as many where groups are small, whose loops begin anew; fitted to RegNet's and ResNeXt's
 _OTHER = 20.0  # cycles more for each number that may lie in another core's caches
 _HEAVY = 256 << 10  # bytes of a point's weights
