@@ -6,6 +6,7 @@ import atexit
 import gc
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -29,6 +30,12 @@ class Cli(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return import_module(f"cnnc.cli.{cmd_name}").command if cmd_name in VERBS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """click guesses what was meant from commands that are loaded, and verbs are not."""
+        if args[0] not in VERBS and (close := get_close_matches(args[0], VERBS, 1)):
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{close[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         trace = Trace()

@@ -39,6 +39,7 @@ def test_version_is_the_package_s():
     ("words", "code", "says"),
     [
         (["frobnicate"], 2, "no such command"),
+        (["runn"], 2, "no such command 'runn'. Did you mean 'run'?"),
         (["run"], 2, "missing argument"),
         (["summary", "{edges}", "--size", "H"], 2, "`H` is not of the form H=480"),
         (["summary", "{edges}", "--size", "H=0"], 2, "`0` is no positive whole number"),
