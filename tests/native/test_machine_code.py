@@ -224,6 +224,16 @@ def test_tiles_that_are_pooled_do_not_spill(cpu: str, pool: Literal["max", "mean
 
 
 @any_cpu
+def test_a_result_is_stored_before_the_next_one_is_finished(cpu: str):
+    level, (pixels, vectors) = target(cpu), best_tile(196, 32, target(cpu))
+    e, tail = Emitter(level), Epilogue((Link(stage("relu6"), (Operand("result", 0),)),), bias=True)
+    Direct(pixels, vectors, level.lanes, 1, True, False, False, Ahead(), tail).emit(e, "tile")
+    ends = re.findall(r"\tv?(minps)\t|\tv?mov[au]ps\t%[xyz]mm\d+, [^%\n]*\(", assembly_of(e.text(), level))
+    ends = ends[ends.index("minps") :][: 2 * pixels * vectors]
+    assert ends == ["minps", ""] * (pixels * vectors)
+
+
+@any_cpu
 @pytest.mark.parametrize("name", ["sigmoid", "tanh"])
 def test_a_function_behind_a_tile_stays_in_registers(cpu: str, name: str):
     """With 16, a tile's sums are put away for it, and come in pairs; with 32 there is room for nearly all."""

@@ -9,7 +9,7 @@ are arguments: one kernel serves every layer of its tile, column stride and epil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -116,7 +116,7 @@ class Direct:
                         number = e.sub_int(e.add_int(before, e.div_int(column, pixels)), lo)
                         taps = 1 if self.pointwise else e.mul_int(a["kernel_height"], a["kernel_width"])
                         following = Following(e, a, vectors, e.at(weights, a["weights_group"]), number, taps)
-                    results: list[list[str]] = [[] for _ in columns]
+                    results: list[Iterable[str]] = [[] for _ in columns]
                     for k, rows in enumerate(high):
                         sums = [[Var(block.e.vector, block.start) for block in blocks] for _ in range(pixels)]
                         line_at = e.at(here, e.mul_int(a["input_row"], k))
@@ -137,9 +137,10 @@ class Direct:
         """Bytes between the inputs of neighbouring outputs."""
         return self.step * (4 if self.planar else e.target.vector_bytes)
 
-    def _pool(self, e: Emitter, above: list[str], values: list[str]) -> list[str]:
+    def _pool(self, e: Emitter, above: Iterable[str], values: Iterable[str]) -> list[str]:
         """Neighbours as one, and with those `above` where these are there, in the order of a pooling of its own."""
-        pairs = [self._two(e, *values[p : p + 2]) for p in range(0, len(values), 2)]
+        line = list(values)
+        pairs = [self._two(e, *line[p : p + 2]) for p in range(0, len(line), 2)]
         if not above:
             return pairs
         squares = [self._two(e, *pair) for pair in zip(above, pairs, strict=True)]

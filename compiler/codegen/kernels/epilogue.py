@@ -8,7 +8,7 @@ memory: `[block][table][lane]`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -151,24 +151,29 @@ class Block:
         for pixel, value in enumerate(values if room else ()):
             self.e.store(value, room, pixel * self.e.target.vector_bytes)
 
-    def finish_all(self, values: Sequence[str], room: str) -> list[str]:
-        """The chain applied to all pixels from the first on. Where they have `room` it is a loop over pairs: two chains
-        side by side keep a CPU busy that would have to look far ahead for the next one. Two half registers go through
-        it as a whole one."""
+    def finish_all(self, values: Sequence[str], room: str) -> Iterator[str]:
+        """The chain applied to all pixels from the first on, each when it is asked for: what is stored at once leaves
+        its register before the next result waits. Where they have `room` it is a loop over pairs: two chains side by
+        side keep a CPU busy that would have to look far ahead for the next one. Two half registers go through it as a
+        whole one."""
         e, size, count = self.e, self.e.target.vector_bytes, len(values)
         if not self.epilogue.links or (e.lanes == e.target.lanes and not room):
-            return [self.finish(value, pixel) for pixel, value in enumerate(values)]
-        if e.lanes < e.target.lanes:
-            pairs = [(p, min(p + 1, count - 1)) for p in range(0, count, 2)]
-            results = [self._finish_two(values[p], values[q], p, q) for p, q in pairs]
-            return [value for two in results for value in two][:count]
-        with e.loop("pixel", count // 2 * 2, step=2) as pixel:
-            here = e.at(room, e.mul_int(pixel, size))
-            a, b = self._finish_two(e.load(here), e.load(here, size), pixel, e.add_int(pixel, 1))
-            e.store(a, here)
-            e.store(b, here, size)
-        rest = [self.finish(e.load(room, pixel * size), pixel) for pixel in range(count // 2 * 2, count)]
-        return [*(e.load(room, pixel * size) for pixel in range(count // 2 * 2)), *rest]
+            for pixel, value in enumerate(values):
+                yield self.finish(value, pixel)
+        elif e.lanes < e.target.lanes:
+            for p in range(0, count, 2):
+                q = min(p + 1, count - 1)
+                yield from self._finish_two(values[p], values[q], p, q)[: count - p]
+        else:
+            paired = count // 2 * 2
+            with e.loop("pixel", paired, step=2) as pixel:
+                here = e.at(room, e.mul_int(pixel, size))
+                a, b = self._finish_two(e.load(here), e.load(here, size), pixel, e.add_int(pixel, 1))
+                e.store(a, here)
+                e.store(b, here, size)
+            for pixel in range(count):
+                value = e.load(room, pixel * size)
+                yield value if pixel < paired else self.finish(value, pixel)
 
     def _finish_two(self, a: str, b: str, first: Int, second: Int) -> list[str]:
         """The chain applied to two pixels as one register."""
