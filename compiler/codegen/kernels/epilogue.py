@@ -153,9 +153,9 @@ class Block:
 
     def finish_all(self, values: Sequence[str], room: str) -> Iterator[str]:
         """The chain applied to all pixels from the first on, each when it is asked for, to be stored before the next
-        one is computed, which costs less than all stores at the end. Where they have `room` it is a loop over pairs: two chains side by
-        side keep a CPU busy that would have to look far ahead for the next one. Two half registers go through it as a
-        whole one."""
+        one is computed, which costs less than all stores at the end. Where they have `room` it is a loop over pairs:
+        two chains side by side keep a CPU busy that would have to look far ahead for the next one. Two half registers
+        go through it as a whole one."""
         e, size, count = self.e, self.e.target.vector_bytes, len(values)
         if not self.epilogue.links or (e.lanes == e.target.lanes and not room):
             for pixel, value in enumerate(values):
